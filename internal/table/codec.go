@@ -1,0 +1,303 @@
+package table
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// field is one attribute of T: where its value stands in the struct, and how
+// it is encoded. Each field has a struct type of its own, of the same name and
+// tags, so that the SDK encodes and decodes it alone: whatever goes wrong is
+// then known by the attribute's name, and an update encodes what it changes.
+type field struct {
+	Attribute
+	path     string // for messages
+	tag      string // the table tag
+	index    []int
+	kind     reflect.Kind // of the value itself, behind a pointer
+	pointer  bool
+	nullable bool
+	isTime   bool
+	solo     reflect.Type
+}
+
+// timeLayout is how times are stored: always three decimals and UTC, so that
+// they sort as text.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+var (
+	encoder = attributevalue.NewEncoder(func(o *attributevalue.EncoderOptions) {
+		o.OmitEmptyTime = true
+		o.EncodeTime = func(t time.Time) (types.AttributeValue, error) {
+			return &types.AttributeValueMemberS{Value: t.UTC().Format(timeLayout)}, nil
+		}
+	})
+	decoder = attributevalue.NewDecoder(func(o *attributevalue.DecoderOptions) {
+		o.DecodeTime.S = func(text string) (time.Time, error) {
+			t, err := time.Parse(time.RFC3339, text)
+			return t.UTC(), err
+		}
+	})
+	marshalerType   = reflect.TypeFor[attributevalue.Marshaler]()
+	numberType      = reflect.TypeFor[attributevalue.Number]()
+	enumerationType = reflect.TypeFor[enumeration]()
+)
+
+// enumeration is how the type of a categorical attribute tells its values.
+type enumeration interface{ Values() []string }
+
+// newField reads one struct field.
+func newField(f reflect.StructField, name, options string, index []int) (field, error) {
+	if name == "" {
+		name = f.Name
+	}
+	if len(name) > 255 {
+		return field{}, errors.New("an attribute name of more than 255 bytes")
+	}
+	words := strings.Split(options, ",")
+	one := field{
+		Attribute: Attribute{Name: name, Required: !slices.Contains(words, "omitempty")},
+		path:      f.Name,
+		tag:       f.Tag.Get("table"),
+		index:     index,
+		solo:      reflect.StructOf([]reflect.StructField{{Name: f.Name, Type: f.Type, Tag: f.Tag}}),
+	}
+	t := f.Type
+	for t.Kind() == reflect.Pointer {
+		t, one.pointer = t.Elem(), true
+	}
+	one.kind = t.Kind()
+	one.isTime = t.ConvertibleTo(timeType)
+	one.nullable = one.pointer || slices.Contains([]reflect.Kind{reflect.Slice, reflect.Map, reflect.Interface}, one.kind)
+	var err error
+	if one.Type, err = attributeType(t, words); err != nil {
+		return field{}, err
+	}
+	if values, ok := reflect.Zero(t).Interface().(enumeration); ok {
+		one.Values = values.Values()
+		switch {
+		case one.kind != reflect.String:
+			return field{}, errors.New("a categorical attribute is a string")
+		case len(one.Values) == 0:
+			return field{}, errors.New("a categorical attribute without values")
+		}
+	} else if reflect.PointerTo(t).Implements(enumerationType) {
+		return field{}, errors.New("Values of a categorical attribute needs a value receiver")
+	}
+	return one, nil
+}
+
+// attributeType tells as which attribute type the SDK encodes a Go type; "" is
+// for an interface, which holds any.
+func attributeType(t reflect.Type, options []string) (string, error) {
+	if t.Implements(marshalerType) {
+		av, err := reflect.Zero(t).Interface().(attributevalue.Marshaler).MarshalDynamoDBAttributeValue()
+		if err != nil || typeOf(av) == "NULL" {
+			return "", errors.New("the zero value's own marshaler must give a value, by which its type is known")
+		}
+		return typeOf(av), nil
+	}
+	for option, set := range map[string]string{"stringset": "SS", "numberset": "NS", "binaryset": "BS"} {
+		if slices.Contains(options, option) {
+			return set, nil
+		}
+	}
+	switch {
+	case t == numberType:
+		return "N", nil
+	case t.ConvertibleTo(timeType) && slices.Contains(options, "unixtime"):
+		return "N", nil
+	case t.ConvertibleTo(timeType):
+		return "S", nil
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "S", nil
+	case reflect.Bool:
+		return "BOOL", nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
+		reflect.Float32, reflect.Float64:
+		if slices.Contains(options, "string") {
+			return "S", nil
+		}
+		return "N", nil
+	case reflect.Map:
+		if t.Elem().Kind() == reflect.Struct && t.Elem().NumField() == 0 {
+			return "", errors.New("a set is a slice tagged stringset, numberset or binaryset")
+		}
+		return "M", nil
+	case reflect.Struct:
+		return "M", nil
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "B", nil
+		}
+		return "L", nil
+	case reflect.Interface:
+		return "", nil
+	}
+	return "", fmt.Errorf("a %s can't be stored", t)
+}
+
+// encode returns the stored form of the field's value, nil for none.
+func (f *field) encode(value reflect.Value) (types.AttributeValue, error) {
+	solo := reflect.New(f.solo).Elem()
+	solo.Field(0).Set(value)
+	encoded, err := encoder.Encode(solo.Interface())
+	if err != nil {
+		return nil, err
+	}
+	return encoded.(*types.AttributeValueMemberM).Value[f.Name], nil
+}
+
+// decode returns the value that an attribute stands for. It is strict where
+// the SDK is lenient: a value of another type, a NULL for something that can't
+// be nil, and a word that the categorical attribute doesn't have are errors.
+func (f *field) decode(av types.AttributeValue) (reflect.Value, error) {
+	solo := reflect.New(f.solo)
+	_, null := av.(*types.AttributeValueMemberNULL)
+	if f.Type != "" && typeOf(av) != f.Type && !(null && f.nullable) {
+		return reflect.Value{}, fmt.Errorf("is a %s, not a %s", typeOf(av), f.Type)
+	}
+	whole := &types.AttributeValueMemberM{Value: Item{f.Name: av}}
+	if err := decoder.Decode(whole, solo.Interface()); err != nil {
+		return reflect.Value{}, err
+	}
+	value := solo.Elem().Field(0)
+	return value, f.checkEnum(value)
+}
+
+// checkEnum tests the word of a categorical attribute.
+func (f *field) checkEnum(value reflect.Value) error {
+	if f.Values == nil {
+		return nil
+	}
+	for value.Kind() == reflect.Pointer {
+		if value.IsNil() {
+			return nil
+		}
+		value = value.Elem()
+	}
+	word := value.String()
+	if word == "" && !f.Required || slices.Contains(f.Values, word) {
+		return nil
+	}
+	return fmt.Errorf("%q is none of %s", word, strings.Join(f.Values, ", "))
+}
+
+// encodeRecord returns the item of a whole record, or every problem it has.
+func (t *Table[T]) encodeRecord(record *T) (Item, []Problem) {
+	item := make(Item, len(t.fields))
+	var problems []Problem
+	value := reflect.ValueOf(record).Elem()
+	for i := range t.fields {
+		f := &t.fields[i]
+		av, err := t.encodeField(f, value.FieldByIndex(f.index))
+		switch {
+		case err != nil:
+			problems = append(problems, Problem{f.Name, err.Error()})
+		case av != nil:
+			item[f.Name] = av
+		}
+	}
+	return item, problems
+}
+
+// encodeField encodes one value and tests it. A nil result is an attribute to
+// leave out.
+func (t *Table[T]) encodeField(f *field, value reflect.Value) (types.AttributeValue, error) {
+	if err := f.checkEnum(value); err != nil {
+		return nil, err
+	}
+	if f.Required && f.isTime && value.IsZero() {
+		return nil, errMissing
+	}
+	av, err := f.encode(value)
+	switch {
+	case err != nil:
+		return nil, err
+	case typeOf(av) == "NULL" && f.Required && f.pointer:
+		return nil, errMissing
+	case typeOf(av) == "NULL" && f.Type != "":
+		return nil, nil // nil slices, maps and empty sets
+	}
+	return av, t.checkKeyed(f, av)
+}
+
+var errMissing = errors.New("missing")
+
+// checkKeyed refuses what DynamoDB refuses in a partition key or in the key
+// of an index: an empty value.
+func (t *Table[T]) checkKeyed(f *field, av types.AttributeValue) error {
+	if text, ok := av.(*types.AttributeValueMemberS); !ok || text.Value != "" {
+		return nil
+	}
+	keyed := f.Name == t.schema.Key.Name
+	for _, i := range t.schema.Indexes {
+		keyed = keyed || i.Hash == f.Name || i.Range == f.Name
+	}
+	if keyed {
+		return errors.New("empty, but part of a key")
+	}
+	return nil
+}
+
+// decodeRecord returns the record of an item. Attributes that T does not have
+// are passed over; of those it has, only the ones that present tells of need
+// to be there.
+func (t *Table[T]) decodeRecord(item Item, present func(attribute string) bool) (T, error) {
+	var record T
+	if u, ok := any(&record).(Upgrader); ok {
+		item = u.UpgradeItem(item)
+	}
+	value := reflect.ValueOf(&record).Elem()
+	for i := range t.fields {
+		f := &t.fields[i]
+		av, there := item[f.Name]
+		if !there {
+			if f.Required && present(f.Name) {
+				return *new(T), t.corrupt(item, f.Name, errMissing)
+			}
+			continue
+		}
+		decoded, err := f.decode(av)
+		if err != nil {
+			return *new(T), t.corrupt(item, f.Name, err)
+		}
+		value.FieldByIndex(f.index).Set(decoded)
+	}
+	return record, nil
+}
+
+func (t *Table[T]) corrupt(item Item, attribute string, err error) error {
+	return &CorruptError{t.schema.Table, keyText(item[t.schema.Key.Name]), Problem{attribute, err.Error()}}
+}
+
+func everyAttribute(string) bool { return true }
+
+// keyText is a key for messages.
+func keyText(key types.AttributeValue) string {
+	switch key := key.(type) {
+	case *types.AttributeValueMemberS:
+		return fmt.Sprintf("%q", key.Value)
+	case *types.AttributeValueMemberN:
+		return key.Value
+	}
+	return "without a key"
+}
+
+// Upgrader is for a T whose table holds items of an older layout. UpgradeItem
+// is called on the new record before anything is decoded into it, and returns
+// the item to decode: the one it was given, which it must not change, or
+// another one.
+type Upgrader interface {
+	UpgradeItem(Item) Item
+}
