@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/statusd/statusd/internal/model"
+	"github.com/statusd/statusd/internal/table"
+)
+
+// Store is the status records of one table. See [New].
+type Store struct {
+	config  Config
+	table   *table.Table[row]
+	stripes *striped
+	cache   *cache
+	health  *health
+}
+
+// Config is what a Store needs to know.
+type Config struct {
+	Table   string
+	Policy  model.Policy  // how long records are kept
+	Silence model.Silence // when a running job counts as late or stale
+	Shards  int           // of by_status; 1 if zero
+	Clock   func() time.Time
+	// Exclusive says that nobody else writes to the table, so that what this
+	// replica saw last stays true.
+	Exclusive bool
+	// Observe is told of every write that this replica made, in the order of
+	// one job's writes, before its author is; nil is a delete. It must not
+	// block.
+	Observe func(id string, written *Snapshot)
+}
+
+// New returns the store of a table in that engine. Nothing is sent.
+func New(engine table.Engine, c Config) (*Store, error) {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Shards == 0 {
+		c.Shards = 1
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, *Snapshot) {}
+	}
+	t, err := table.New[row](engine, c.Table, table.WithClock(c.Clock))
+	if err != nil {
+		return nil, err
+	}
+	stripes := newStriped()
+	return &Store{
+		config: c, table: t, stripes: stripes,
+		cache: newCache(stripes), health: newHealth(c.Clock),
+	}, nil
+}
+
+// CreateTable makes the table be there. See [table.Table.CreateTable].
+func (s *Store) CreateTable(ctx context.Context) error {
+	return s.table.CreateTable(ctx, table.Capacity{})
+}
+
+// Describe tells what the table is like. ErrNotFound if it is not there.
+func (s *Store) Describe(ctx context.Context) (table.Description, error) {
+	return s.table.Describe(ctx)
+}
+
+// Get reads a record: a strongly consistent read that begins after the call.
+// ErrNotFound, ErrCorrupt, ErrUnavailable.
+func (s *Store) Get(ctx context.Context, id string) (*Snapshot, error) {
+	found, err := s.read(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case found == nil || found.Expired(s.config.Clock()):
+		return nil, ErrNotFound
+	}
+	return found, nil
+}
+
+// read returns nil for no record.
+func (s *Store) read(ctx context.Context, id string) (*Snapshot, error) {
+	began := s.config.Clock()
+	offer := s.cache.reading(id, began)
+	r, err := s.table.Get(ctx, id, table.Consistent())
+	s.health.note(ctx, err)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return offer(nil), nil
+	case err != nil:
+		return nil, err
+	}
+	return offer(&Snapshot{row: r}), nil
+}
+
+// Seen returns what this replica last saw of a job, or nil if that was no
+// record; its own writes are in it. It was so at asOf or later: at this moment,
+// where nobody else writes. False if this replica remembers nothing.
+func (s *Store) Seen(id string) (snapshot *Snapshot, asOf time.Time, ok bool) {
+	e, ok := s.cache.get(id)
+	if !ok {
+		return nil, time.Time{}, false
+	}
+	now := s.config.Clock()
+	if s.config.Exclusive {
+		e.asOf = now
+	}
+	snapshot = e.record()
+	if snapshot != nil && snapshot.Expired(now) {
+		snapshot = nil
+	}
+	return snapshot, e.asOf, true
+}
+
+// Found is one record of GetMany, or why there is none: ErrNotFound, or
+// ErrCorrupt.
+type Found struct {
+	Snapshot *Snapshot
+	Err      error
+}
+
+// GetMany reads many records at once, consistently, in the order of the ids.
+func (s *Store) GetMany(ctx context.Context, ids []string) ([]Found, error) {
+	keys := make([]any, len(ids))
+	offers := make([]func(*Snapshot) *Snapshot, len(ids))
+	began := s.config.Clock()
+	for i, id := range ids {
+		keys[i], offers[i] = id, s.cache.reading(id, began)
+	}
+	results, err := s.table.GetMany(ctx, keys, table.Consistent())
+	s.health.note(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]Found, len(ids))
+	for i, result := range results {
+		switch {
+		case errors.Is(result.Err, ErrNotFound):
+			offers[i](nil)
+			found[i].Err = result.Err
+		case result.Err != nil:
+			found[i].Err = result.Err
+		default:
+			found[i].Snapshot = offers[i](&Snapshot{row: result.Record})
+		}
+	}
+	return found, nil
+}
+
+// Delete removes a record, whatever its state. ErrNotFound, ErrUnavailable.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	unlock, err := s.lock(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	began := s.config.Clock()
+	_, err = s.table.Delete(ctx, id)
+	s.health.note(ctx, err)
+	switch {
+	case err == nil, errors.Is(err, ErrCorrupt): // gone, though nobody could read it
+		s.cache.wrote(id, nil, began)
+		s.config.Observe(id, nil)
+		return nil
+	case errors.Is(err, ErrNotFound):
+		s.cache.wrote(id, nil, began)
+	default:
+		s.cache.forget(id)
+	}
+	return err
+}
+
+// lock waits for this replica's turn to write to a job.
+func (s *Store) lock(ctx context.Context, id string) (unlock func(), err error) {
+	unlock, err = s.stripes.of(id).lock(ctx)
+	if err != nil {
+		return nil, s.unavailable("waiting for earlier writes", err)
+	}
+	return unlock, nil
+}
+
+func (s *Store) unavailable(doing string, cause error) error {
+	return &table.UnavailableError{Table: s.config.Table, Operation: doing, Cause: cause}
+}
+
+// Liveness tells how long a running job has been silent, outages of this
+// replica left out; "" for one that is over.
+func (s *Store) Liveness(snapshot *Snapshot) model.Liveness {
+	return snapshot.Liveness(s.config.Clock(), s.health.servingSince(), s.config.Silence)
+}
+
+// LivenessChange returns the instant at which that liveness will change
+// without a report, if it will.
+func (s *Store) LivenessChange(snapshot *Snapshot) (time.Time, bool) {
+	return snapshot.LivenessChange(s.config.Clock(), s.health.servingSince(), s.config.Silence)
+}
+
+// Allowed returns the statuses that an update like this one could have now.
+func (s *Store) Allowed(snapshot *Snapshot, u model.Update) []model.Status {
+	return model.Allowed(snapshot.Record, u, s.config.Clock(), s.config.Policy)
+}
+
+// Ready tells whether the store answers: nil, or why not. It asks the store
+// at most once a second.
+func (s *Store) Ready(ctx context.Context) error {
+	return s.health.ready(ctx, func(ctx context.Context) error {
+		if err := s.table.Ping(ctx); err != nil {
+			return fmt.Errorf("the store does not answer: %w", err)
+		}
+		return nil
+	})
+}
