@@ -48,8 +48,8 @@ type Policy struct {
 	AbandonAfter time.Duration // of a running job, since its last report; 0 is for ever
 }
 
-// expiry is when a record with this status, reported at an instant, ends to
-// count: epoch seconds, rounded up.
+// expiry is when a record with this status, reported at an instant, stops
+// counting: epoch seconds, rounded up.
 func (p Policy) expiry(s Status, at time.Time) int64 {
 	keep := p.AbandonAfter
 	if s.Terminal() {
@@ -58,7 +58,7 @@ func (p Policy) expiry(s Status, at time.Time) int64 {
 	if keep == 0 {
 		return 0
 	}
-	return at.Add(keep + time.Second - 1).Unix()
+	return at.Add(keep).Add(time.Second - 1).Unix()
 }
 
 // Merge applies a normalized update to the record of job id: cur, or nil if
@@ -150,7 +150,7 @@ func (r *Record) fill(u Update, at time.Time) (dropped int) {
 		message = *u.Message
 	}
 	r.Message = cmp.Or(r.Message, message)
-	r.Error = r.Error.filled(u.Error)
+	r.Error = r.Error.filled(u.Error.cut(maxErrorMessage))
 	if r.Progress == nil {
 		r.Progress = mergeProgress(nil, u.Progress, at)
 	}

@@ -20,9 +20,11 @@ type Progress struct {
 	AdvancedAt   time.Time `dynamodbav:"advanced_at"` // when Current last grew
 }
 
-// progressText is a number, perhaps of another one, perhaps with a unit. It
-// takes fewer numbers than Go does, who knows hexadecimal and infinite ones.
-var progressText = regexp.MustCompile(`^([0-9.]+(?:[eE][+-]?[0-9]+)?)(?: */ *([0-9.]+(?:[eE][+-]?[0-9]+)?))?(?: *(%)| +([^ ].*))?$`)
+// progressText is a number, perhaps a total, perhaps a unit. It is stricter
+// about numbers than strconv, which also reads hexadecimal and infinite ones.
+var progressText = regexp.MustCompile(`(?s)^(` + number + `)(?: */ *(` + number + `))?(?: *(%)| +([^ /].*))?$`)
+
+const number = `[0-9.]+(?:[eE][+-]?[0-9]+)?`
 
 // ParseProgress reads progress as text: 3, 3/10, 3/10 epoch, or 42%, which is
 // 42 of 100 in the unit %. The error is a *ValidationError. Bounds are

@@ -218,10 +218,10 @@ func (c *cutter) metadata(given map[string]string) map[string]string {
 			c.warn("metadata without a key dropped")
 			continue
 		}
-		key, keyCut := cut(key, maxMetadataKey)
+		name, keyCut := cut(key, maxMetadataKey)
 		value, valueCut := cut(given[key], maxMetadataValue)
-		if _, there := short[key]; !there {
-			short[key] = value
+		if _, there := short[name]; !there {
+			short[name] = value
 		}
 		keysCut, valuesCut = keysCut || keyCut, valuesCut || valueCut
 	}
