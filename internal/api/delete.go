@@ -1,0 +1,29 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+)
+
+// delete forgets a job.
+func (s *server) delete(w http.ResponseWriter, r *http.Request) error {
+	id, err := requestID(r)
+	if err != nil {
+		return err
+	}
+	if _, err := query(r); err != nil {
+		return err
+	}
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		if len(r.Header[name]) > 0 {
+			return badHeader(name, errors.New("is not supported with DELETE"))
+		}
+	}
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	if err := s.config.Store.Delete(ctx, id); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

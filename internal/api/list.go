@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/statusd/statusd/internal/model"
+	"github.com/statusd/statusd/internal/store"
+)
+
+const (
+	pageUsual   = 50
+	pageLongest = 200
+	batchMost   = 100
+)
+
+// page is the body of a list.
+type page struct {
+	Items      []recordView `json:"items"`
+	NextCursor string       `json:"next_cursor,omitempty"`
+}
+
+// batch is the body of a read of named jobs.
+type batch struct {
+	Items      []recordView `json:"items"`
+	NotFound   []string     `json:"not_found"`
+	Unreadable []string     `json:"unreadable,omitempty"`
+}
+
+// list answers with a page of records, or with those that are named.
+func (s *server) list(w http.ResponseWriter, r *http.Request) error {
+	q, err := query(r, "status", "owner", "liveness", "limit", "cursor", "request_id")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.config.RequestTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	if q.Has("request_id") {
+		return s.listNamed(w, r, q)
+	}
+	filter, err := filterOf(q)
+	if err != nil {
+		return err
+	}
+	found, err := s.config.Store.List(ctx, filter)
+	if err != nil {
+		return err
+	}
+	s.logUnreadable(r, found.Unreadable...)
+	if listHeader(w, r) {
+		lines := s.lines(found.Items)
+		if found.NextCursor != "" {
+			lines = append(lines, "more: cursor="+found.NextCursor)
+		}
+		writeText(w, http.StatusOK, strings.Join(lines, "\n"))
+		return nil
+	}
+	writeJSON(w, http.StatusOK, "application/json", page{s.summaries(found.Items), found.NextCursor})
+	return nil
+}
+
+// listNamed reads the jobs that request_id names, each once.
+func (s *server) listNamed(w http.ResponseWriter, r *http.Request, q url.Values) error {
+	if len(q) > 1 {
+		return &fault{kind: invalidQuery, detail: "With request_id no other parameter can be given."}
+	}
+	ids, err := namedIn(q["request_id"])
+	if err != nil {
+		return err
+	}
+	all, err := s.config.Store.GetMany(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	body := batch{NotFound: []string{}}
+	var items []*store.Snapshot
+	for i, one := range all {
+		switch {
+		case one.Err == nil:
+			items = append(items, one.Snapshot)
+		case errors.Is(one.Err, store.ErrNotFound):
+			body.NotFound = append(body.NotFound, ids[i])
+		default:
+			body.Unreadable = append(body.Unreadable, ids[i])
+			s.logUnreadable(r, one.Err)
+		}
+	}
+	if listHeader(w, r) {
+		lines := s.lines(items)
+		for _, id := range body.NotFound {
+			lines = append(lines, id+"  not found")
+		}
+		for _, id := range body.Unreadable {
+			lines = append(lines, id+"  unreadable")
+		}
+		writeText(w, http.StatusOK, strings.Join(lines, "\n"))
+		return nil
+	}
+	body.Items = s.summaries(items)
+	writeJSON(w, http.StatusOK, "application/json", body)
+	return nil
+}
+
+// listHeader sets what all lists have, and tells whether text is wanted.
+func listHeader(w http.ResponseWriter, r *http.Request) (asText bool) {
+	h := w.Header()
+	h["Cache-Control"] = noCache
+	h["Vary"] = accept
+	return wantsText(r.Header["Accept"])
+}
+
+func (s *server) summaries(items []*store.Snapshot) []recordView {
+	views := make([]recordView, len(items))
+	for i, item := range items {
+		views[i] = summaryOf(item.Record, s.config.Store.Liveness(item))
+	}
+	return views
+}
+
+func (s *server) lines(items []*store.Snapshot) []string {
+	lines := make([]string, len(items))
+	for i, item := range items {
+		lines[i] = s.line(item)
+	}
+	return lines
+}
+
+func (s *server) logUnreadable(r *http.Request, errs ...error) {
+	for _, err := range errs {
+		s.config.Log.Error().Err(err).Str("trace_id", exchangeOf(r).trace.id).Msg("a record can't be read")
+	}
+}
+
+// namedIn checks ids and leaves out those that come again.
+func namedIn(given []string) ([]string, error) {
+	var ids []string
+	seen := make(map[string]bool)
+	for _, id := range given {
+		if err := model.ValidateRequestID(id); err != nil {
+			return nil, invalid(err)
+		}
+		if !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) > batchMost {
+		return nil, &fault{kind: invalidField, fields: []fieldError{{"request_id", "must be given at most 100 times"}}}
+	}
+	return ids, nil
+}
+
+// filterOf reads the parameters of a list. Every bad one is named.
+func filterOf(q url.Values) (store.Filter, error) {
+	filter := store.Filter{Limit: pageUsual}
+	var repeated, bad []fieldError
+	for _, name := range []string{"owner", "liveness", "limit", "cursor"} {
+		if len(q[name]) > 1 {
+			repeated = append(repeated, twice(name))
+		}
+	}
+	if repeated != nil {
+		return filter, &fault{kind: invalidQuery, fields: repeated}
+	}
+	for _, text := range q["status"] {
+		status, ok := model.ParseStatus(text)
+		if !ok {
+			bad = append(bad, fieldError{"status", "must be one of " + join(status.Values())})
+			break
+		}
+		if !slices.Contains(filter.Statuses, status) {
+			filter.Statuses = append(filter.Statuses, status)
+		}
+	}
+	if q.Has("owner") {
+		if filter.Owner = q.Get("owner"); filter.Owner == "" {
+			bad = append(bad, fieldError{"owner", "must not be empty"})
+		}
+	}
+	if q.Has("liveness") {
+		filter.Liveness = model.Liveness(q.Get("liveness"))
+		if all := []model.Liveness{model.Live, model.Late, model.Stale}; !slices.Contains(all, filter.Liveness) {
+			bad = append(bad, fieldError{"liveness", "must be one of " + join(all)})
+		}
+	}
+	if q.Has("limit") {
+		limit, err := strconv.Atoi(q.Get("limit"))
+		if err != nil || limit < 1 || limit > pageLongest {
+			bad = append(bad, fieldError{"limit", "must be an integer from 1 to 200"})
+		}
+		filter.Limit = limit
+	}
+	if bad != nil {
+		return filter, &fault{kind: invalidField, fields: bad}
+	}
+	if q.Has("cursor") {
+		if filter.Cursor = q.Get("cursor"); filter.Cursor == "" {
+			return filter, store.ErrCursor
+		}
+	}
+	return filter, nil
+}

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/statusd/statusd/internal/model"
+	"github.com/statusd/statusd/internal/store"
+)
+
+// post merges an update into a record.
+func (s *server) post(w http.ResponseWriter, r *http.Request) error {
+	id, err := requestID(r)
+	if err != nil {
+		return err
+	}
+	if _, err := query(r); err != nil {
+		return err
+	}
+	when, err := precondition(r.Header)
+	if err != nil {
+		return err
+	}
+	update, warnings, err := readUpdate(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	result, err := s.config.Store.Apply(ctx, id, update, when)
+	var mismatch *store.MismatchError
+	switch {
+	case errors.As(err, &mismatch):
+		return &fault{kind: versionMismatch, current: mismatch.Current}
+	case err != nil:
+		return err
+	}
+	outcome := result.Outcome
+	s.config.Metrics.countUpdate(outcome)
+	s.logTransition(r, result)
+
+	h := w.Header()
+	h.Set("Statusd-Outcome", string(outcome.Kind))
+	if outcome.DroppedMetadata > 0 {
+		warnings = append(warnings, fmt.Sprintf("metadata is full, %d keys dropped", outcome.DroppedMetadata))
+	}
+	if len(warnings) > 0 {
+		h.Set("Statusd-Warning", strings.Join(warnings, "; "))
+	}
+	status := http.StatusOK
+	switch outcome.Kind {
+	case model.Contradicts:
+		return &fault{
+			kind:        kind(outcome.Reason),
+			current:     result.Snapshot,
+			allowed:     s.config.Store.Allowed(result.Snapshot, update),
+			nextAttempt: result.Snapshot.NextAttempt(),
+		}
+	case model.Created:
+		status = http.StatusCreated
+		h.Set("Location", "/status/"+id) // its characters need no escape
+	}
+	s.writeRecord(w, r, status, result.Snapshot)
+	return nil
+}
+
+// writing is the context of a write: it goes on when the client hangs up, so
+// that what was begun is known to have ended.
+func (s *server) writing(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), s.config.RequestTimeout)
+}
+
+// precondition reads If-Match and If-None-Match.
+func precondition(h http.Header) (store.When, error) {
+	match, err := parseTags(h["If-Match"])
+	if err != nil {
+		return store.When{}, badHeader("If-Match", err)
+	}
+	noneMatch, err := parseTags(h["If-None-Match"])
+	switch {
+	case err != nil, noneMatch.opaque != nil:
+		return store.When{}, badHeader("If-None-Match", errors.New("must be * with POST"))
+	case noneMatch.any && len(h["If-Match"]) > 0:
+		return store.When{}, badHeader("If-None-Match", errors.New("can't hold together with If-Match"))
+	}
+	return store.When{Versions: match.versions(), Any: match.any, New: noneMatch.any}, nil
+}
+
+// logTransition tells of a status entered, or an attempt; heartbeats are many.
+func (s *server) logTransition(r *http.Request, result store.Result) {
+	kind := result.Outcome.Kind
+	if !result.Entered || kind != model.Created && kind != model.Applied {
+		return
+	}
+	s.config.Log.Info().Str("request_id", result.Snapshot.RequestID).
+		Str("status", string(result.Snapshot.Status)).Int64("attempt", result.Snapshot.Attempt).
+		Int64("version", result.Snapshot.Version).Str("trace_id", exchangeOf(r).trace.id).Msg("transition")
+}
