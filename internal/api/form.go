@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,6 +13,9 @@ import (
 // metadata, and so on. Names that come twice are returned apart: the first one
 // counts.
 func parseForm(body []byte) (object, []fieldError, error) {
+	if strings.HasPrefix(strings.TrimSpace(string(body)), "{") { // as curl -d sends it
+		return nil, nil, errors.New("it looks like JSON: say so, by Content-Type: application/json")
+	}
 	o, failure, metadata := object{}, object{}, object{}
 	var repeated []fieldError
 	seen := make(map[string]bool)
