@@ -116,10 +116,8 @@ func Merge(cur *Record, id string, u Update, now time.Time, p Policy) (Record, O
 // enter makes the record go over to the update's status, in an attempt.
 func (r *Record) enter(u Update, attempt int64, at time.Time) {
 	r.Status, r.Attempt, r.Timestamp = u.Status, attempt, at
-	entry := Entry{Status: u.Status, Attempt: attempt, Timestamp: at, Error: u.Error.cut(maxEntryText)}
-	if u.Message != nil {
-		entry.Message, _ = cut(*u.Message, maxEntryText)
-	}
+	message, _ := cut(u.message(), maxEntryText)
+	entry := Entry{Status: u.Status, Attempt: attempt, Timestamp: at, Message: message, Error: u.Error.cut(maxEntryText)}
 	r.History = slices.Concat(r.History[max(0, len(r.History)+1-maxHistory):], []Entry{entry})
 }
 
@@ -145,11 +143,7 @@ func (r *Record) report(u Update, at time.Time, p Policy) (dropped int) {
 // way, does not. It rewrites nothing, and returns how many metadata keys found
 // no place.
 func (r *Record) fill(u Update, at time.Time) (dropped int) {
-	message := ""
-	if u.Message != nil {
-		message = *u.Message
-	}
-	r.Message = cmp.Or(r.Message, message)
+	r.Message = cmp.Or(r.Message, u.message())
 	r.Error = r.Error.filled(u.Error.cut(maxErrorMessage))
 	if r.Progress == nil {
 		r.Progress = mergeProgress(nil, u.Progress, at)
@@ -157,16 +151,16 @@ func (r *Record) fill(u Update, at time.Time) (dropped int) {
 	r.Owner = cmp.Or(r.Owner, u.Owner)
 	r.ReportEvery = cmp.Or(r.ReportEvery, u.ReportEvery)
 	absent := maps.Clone(u.Metadata)
-	maps.DeleteFunc(absent, func(key, value string) bool {
+	maps.DeleteFunc(absent, func(key, _ string) bool {
 		_, there := r.Metadata[key]
-		return there || value == ""
+		return there
 	})
 	r.Metadata, dropped = mergeMetadata(r.Metadata, absent)
 	if last := len(r.History) - 1; last >= 0 {
 		r.History = slices.Clone(r.History)
 		entry := &r.History[last]
-		short, _ := cut(message, maxEntryText)
-		entry.Message = cmp.Or(entry.Message, short)
+		message, _ := cut(u.message(), maxEntryText)
+		entry.Message = cmp.Or(entry.Message, message)
 		entry.Error = entry.Error.filled(u.Error.cut(maxEntryText))
 	}
 	return dropped

@@ -102,7 +102,7 @@ func (r Record) Percent() (float64, bool) {
 		return 100, true
 	}
 	// What is added makes up for fractions that have no exact binary form:
-	// 0.57 of 1 is 57%, not 56.9.
+	// 32.3 of 100 is 32.3%, not 32.2.
 	tenths := math.Floor(p.Current*1000 / *p.Total + 1e-9)
 	return min(tenths, 999) / 10, true
 }

@@ -80,7 +80,7 @@ func TestPercentIsRoundedDownToTenthsAndOnlyTheWholeIsAHundred(t *testing.T) {
 		{of(1, 3, ""), 33.3},
 		{of(2, 3, ""), 66.6},
 		{of(29, 100, ""), 29},
-		{of(0.57, 1, ""), 57},
+		{of(32.3, 100, "%"), 32.3},
 		{of(999.99, 1000, ""), 99.9},
 		{of(1<<53-1, 1<<53, ""), 99.9},
 		{of(math.Nextafter(10, 0), 10, ""), 99.9},

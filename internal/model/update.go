@@ -42,6 +42,14 @@ type Update struct {
 	ReportEvery int64 // seconds
 }
 
+// message is the text given, or none.
+func (u *Update) message() string {
+	if u.Message == nil {
+		return ""
+	}
+	return *u.Message
+}
+
 // Problem is one thing wrong with one field.
 type Problem struct{ Field, Message string }
 
@@ -106,7 +114,7 @@ func (u *Update) Normalize() (warnings []string, err error) {
 		c.cut("progress unit", &u.Progress.Unit, maxUnit)
 	}
 	if u.Message != nil {
-		message := *u.Message
+		message := u.message()
 		c.cut("message", &message, maxMessage)
 		u.Message = &message
 	}
@@ -177,8 +185,7 @@ func (e *Error) cut(limit int) *Error {
 	return &short
 }
 
-// filled returns e with those parts that only the given error has; e itself
-// if there are none.
+// filled returns e with those parts that only the given error has.
 func (e *Error) filled(given *Error) *Error {
 	if e == nil || given == nil {
 		return cmp.Or(e, given)
