@@ -54,6 +54,34 @@ func ParseProgress(text string) (Progress, error) {
 	return p, nil
 }
 
+// normalize returns a copy with numbers that can be stored, and notes those
+// that can't.
+func (p *Progress) normalize(problems *ValidationError) *Progress {
+	n := Progress{Current: p.Current, Unit: p.Unit}
+	countable := func(field string, f float64) bool {
+		ok := f >= 0 && f <= maxNumber // not NaN either
+		if !ok {
+			problems.add(field, "must be a number from 0 to 2^53")
+		}
+		return ok
+	}
+	ok := countable("progress.current", n.Current)
+	if n.Current < minNumber { // -0, too
+		n.Current = 0
+	}
+	if p.Total != nil {
+		total := *p.Total
+		if countable("progress.total", total) && ok && p.Current > total {
+			problems.add("progress.current", "must not be more than the total")
+		}
+		if total < minNumber {
+			total = 0
+		}
+		n.Total = &total
+	}
+	return &n
+}
+
 // beyond tells whether a report stands against another one in the same unit.
 func (p *Progress) beyond(o *Progress) bool {
 	if p.Current != o.Current {

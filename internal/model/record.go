@@ -24,13 +24,6 @@ type Record struct {
 	ExpiresAt   int64             `dynamodbav:"expires_at,omitempty" table:"ttl"` // epoch seconds; 0 for never
 }
 
-// Error is why a job failed. Every part is optional.
-type Error struct {
-	Code     string `dynamodbav:"code,omitempty"`
-	Message  string `dynamodbav:"message,omitempty"`
-	ExitCode *int64 `dynamodbav:"exit_code,omitempty"`
-}
-
 // Entry is one status that the job has entered, with what was said about it.
 type Entry struct {
 	Status    Status    `dynamodbav:"status"`
