@@ -98,34 +98,34 @@ func get(r chi.Router, pattern string, h http.HandlerFunc) {
 
 // guard keeps pages of other sites away.
 func (s *server) guard(next http.Handler) http.Handler {
-	return s.answer(func(w http.ResponseWriter, r *http.Request) error {
+	return s.answer(func(x *exchange, r *http.Request) error {
 		if !hostAllowed(r.Host, s.config.AllowedHosts) {
 			return &fault{kind: hostNotAllowed, detail: "Its administrator can allow the name."}
 		}
 		if err := s.origin.Check(r); err != nil {
 			return &fault{kind: crossOrigin}
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(x, r)
 		return nil
 	})
 }
 
 // afterStart answers requests for records only once the store is prepared.
 func (s *server) afterStart(next http.Handler) http.Handler {
-	return s.answer(func(w http.ResponseWriter, r *http.Request) error {
+	return s.answer(func(x *exchange, r *http.Request) error {
 		if s.config.Phase() == Starting {
 			return &fault{kind: starting}
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(x, r)
 		return nil
 	})
 }
 
-func (s *server) noSuchRoute(http.ResponseWriter, *http.Request) error {
+func (s *server) noSuchRoute(_ *exchange, _ *http.Request) error {
 	return &fault{kind: noSuchRoute}
 }
 
-func (s *server) methodNotAllowed(_ http.ResponseWriter, r *http.Request) error {
+func (s *server) methodNotAllowed(_ *exchange, r *http.Request) error {
 	path := r.URL.RawPath
 	if path == "" {
 		path = r.URL.Path

@@ -20,8 +20,8 @@ const bodyMost = 256 << 10
 
 // readUpdate reads what a worker reports: an update as the merge rule takes
 // it, and what had to be cut.
-func readUpdate(r *http.Request) (model.Update, []string, error) {
-	body, err := readBody(r)
+func readUpdate(x *exchange, r *http.Request) (model.Update, []string, error) {
+	body, err := readBody(x, r)
 	if err != nil {
 		return model.Update{}, nil, err
 	}
@@ -32,13 +32,13 @@ func readUpdate(r *http.Request) (model.Update, []string, error) {
 	return decodeUpdate(body, parse)
 }
 
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(x *exchange, r *http.Request) ([]byte, error) {
 	large := &fault{kind: tooLarge, detail: "A body has at most 256 KiB."}
 	if r.ContentLength > bodyMost {
 		return nil, large
 	}
 	// The server's own writer, so that it knows not to read on.
-	body, err := io.ReadAll(http.MaxBytesReader(exchangeOf(r).ResponseWriter, r.Body, bodyMost))
+	body, err := io.ReadAll(http.MaxBytesReader(x.ResponseWriter, r.Body, bodyMost))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):

@@ -6,8 +6,8 @@ import (
 )
 
 // delete forgets a job.
-func (s *server) delete(w http.ResponseWriter, r *http.Request) error {
-	id, err := requestID(r)
+func (s *server) delete(x *exchange, r *http.Request) error {
+	id, err := requestID(x, r)
 	if err != nil {
 		return err
 	}
@@ -24,6 +24,6 @@ func (s *server) delete(w http.ResponseWriter, r *http.Request) error {
 	if err := s.config.Store.Delete(ctx, id); err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
+	x.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -21,13 +20,6 @@ type exchange struct {
 	code      kind  // of the problem that was answered
 	failure   error // its cause, for the log alone
 	stack     []byte
-}
-
-type exchangeKey struct{}
-
-// exchangeOf returns what [server.observe] attached to the request.
-func exchangeOf(r *http.Request) *exchange {
-	return r.Context().Value(exchangeKey{}).(*exchange)
 }
 
 func (x *exchange) WriteHeader(status int) {
@@ -58,7 +50,6 @@ func (s *server) observe(next http.Handler) http.Handler {
 		h := w.Header()
 		h["Traceparent"] = []string{x.trace.traceparent()}
 		h["X-Content-Type-Options"] = nosniff
-		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		defer func() {
 			aborted := s.recovered(x, r, recover())
 			s.account(x, r, time.Since(began))

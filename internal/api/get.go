@@ -3,8 +3,8 @@ package api
 import "net/http"
 
 // get answers with a record, or with 304 if the client has it.
-func (s *server) get(w http.ResponseWriter, r *http.Request) error {
-	id, err := requestID(r)
+func (s *server) get(x *exchange, r *http.Request) error {
+	id, err := requestID(x, r)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (s *server) get(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	h := w.Header()
+	h := x.Header()
 	h["Cache-Control"] = noCache
 	h["Vary"] = accept
 	if e.retryAfter != nil {
@@ -31,12 +31,12 @@ func (s *server) get(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case asText:
-		writeText(w, http.StatusOK, s.line(snapshot))
+		x.writeText(http.StatusOK, s.line(snapshot))
 	case unmodified:
 		h["Etag"] = e.etag
-		w.WriteHeader(http.StatusNotModified)
+		x.WriteHeader(http.StatusNotModified)
 	default:
-		e.write(w, http.StatusOK)
+		e.write(x, http.StatusOK)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ type batch struct {
 }
 
 // list answers with a page of records, or with those that are named.
-func (s *server) list(w http.ResponseWriter, r *http.Request) error {
+func (s *server) list(x *exchange, r *http.Request) error {
 	q, err := query(r, "status", "owner", "liveness", "limit", "cursor", "request_id")
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	r = r.WithContext(ctx)
 	if q.Has("request_id") {
-		return s.listNamed(w, r, q)
+		return s.listNamed(x, r, q)
 	}
 	filter, err := filterOf(q)
 	if err != nil {
@@ -52,21 +52,21 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.logUnreadable(r, found.Unreadable...)
-	if listHeader(w, r) {
+	s.logUnreadable(x, found.Unreadable...)
+	if listHeader(x, r) {
 		lines := s.lines(found.Items)
 		if found.NextCursor != "" {
 			lines = append(lines, "more: cursor="+found.NextCursor)
 		}
-		writeText(w, http.StatusOK, strings.Join(lines, "\n"))
+		x.writeText(http.StatusOK, strings.Join(lines, "\n"))
 		return nil
 	}
-	writeJSON(w, http.StatusOK, "application/json", page{s.summaries(found.Items), found.NextCursor})
+	x.writeJSON(http.StatusOK, page{s.summaries(found.Items), found.NextCursor})
 	return nil
 }
 
 // listNamed reads the jobs that request_id names, each once.
-func (s *server) listNamed(w http.ResponseWriter, r *http.Request, q url.Values) error {
+func (s *server) listNamed(x *exchange, r *http.Request, q url.Values) error {
 	if len(q) > 1 {
 		return &fault{kind: invalidQuery, detail: "With request_id no other parameter can be given."}
 	}
@@ -88,10 +88,10 @@ func (s *server) listNamed(w http.ResponseWriter, r *http.Request, q url.Values)
 			body.NotFound = append(body.NotFound, ids[i])
 		default:
 			body.Unreadable = append(body.Unreadable, ids[i])
-			s.logUnreadable(r, one.Err)
+			s.logUnreadable(x, one.Err)
 		}
 	}
-	if listHeader(w, r) {
+	if listHeader(x, r) {
 		lines := s.lines(items)
 		for _, id := range body.NotFound {
 			lines = append(lines, id+"  not found")
@@ -99,17 +99,17 @@ func (s *server) listNamed(w http.ResponseWriter, r *http.Request, q url.Values)
 		for _, id := range body.Unreadable {
 			lines = append(lines, id+"  unreadable")
 		}
-		writeText(w, http.StatusOK, strings.Join(lines, "\n"))
+		x.writeText(http.StatusOK, strings.Join(lines, "\n"))
 		return nil
 	}
 	body.Items = s.summaries(items)
-	writeJSON(w, http.StatusOK, "application/json", body)
+	x.writeJSON(http.StatusOK, body)
 	return nil
 }
 
 // listHeader sets what all lists have, and tells whether text is wanted.
-func listHeader(w http.ResponseWriter, r *http.Request) (asText bool) {
-	h := w.Header()
+func listHeader(x *exchange, r *http.Request) (asText bool) {
+	h := x.Header()
 	h["Cache-Control"] = noCache
 	h["Vary"] = accept
 	return wantsText(r.Header["Accept"])
@@ -131,9 +131,9 @@ func (s *server) lines(items []*store.Snapshot) []string {
 	return lines
 }
 
-func (s *server) logUnreadable(r *http.Request, errs ...error) {
+func (s *server) logUnreadable(x *exchange, errs ...error) {
 	for _, err := range errs {
-		s.config.Log.Error().Err(err).Str("trace_id", exchangeOf(r).trace.id).Msg("a record can't be read")
+		s.config.Log.Error().Err(err).Str("trace_id", x.trace.id).Msg("a record can't be read")
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 // post merges an update into a record.
-func (s *server) post(w http.ResponseWriter, r *http.Request) error {
-	id, err := requestID(r)
+func (s *server) post(x *exchange, r *http.Request) error {
+	id, err := requestID(x, r)
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	update, warnings, err := readUpdate(r)
+	update, warnings, err := readUpdate(x, r)
 	if err != nil {
 		return err
 	}
@@ -40,9 +40,9 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) error {
 	}
 	outcome := result.Outcome
 	s.config.Metrics.countUpdate(outcome)
-	s.logTransition(r, result)
+	s.logTransition(x, result)
 
-	h := w.Header()
+	h := x.Header()
 	h.Set("Statusd-Outcome", string(outcome.Kind))
 	if outcome.DroppedMetadata > 0 {
 		warnings = append(warnings, fmt.Sprintf("metadata is full, %d keys dropped", outcome.DroppedMetadata))
@@ -63,7 +63,7 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusCreated
 		h.Set("Location", "/status/"+id) // its characters need no escape
 	}
-	s.writeRecord(w, r, status, result.Snapshot)
+	s.writeRecord(x, r, status, result.Snapshot)
 	return nil
 }
 
@@ -90,12 +90,12 @@ func precondition(h http.Header) (store.When, error) {
 }
 
 // logTransition tells of a status entered, or an attempt; heartbeats are many.
-func (s *server) logTransition(r *http.Request, result store.Result) {
+func (s *server) logTransition(x *exchange, result store.Result) {
 	kind := result.Outcome.Kind
 	if !result.Entered || kind != model.Created && kind != model.Applied {
 		return
 	}
 	s.config.Log.Info().Str("request_id", result.Snapshot.RequestID).
 		Str("status", string(result.Snapshot.Status)).Int64("attempt", result.Snapshot.Attempt).
-		Int64("version", result.Snapshot.Version).Str("trace_id", exchangeOf(r).trace.id).Msg("transition")
+		Int64("version", result.Snapshot.Version).Str("trace_id", x.trace.id).Msg("transition")
 }

@@ -125,28 +125,29 @@ type problem struct {
 }
 
 // handler is a handler that leaves its errors to [server.fail].
-type handler func(w http.ResponseWriter, r *http.Request) error
+type handler func(x *exchange, r *http.Request) error
 
+// answer makes it one for the router, below [server.observe].
 func (s *server) answer(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
-			s.fail(w, r, err)
+		x := w.(*exchange)
+		if err := h(x, r); err != nil {
+			s.fail(x, r, err)
 		}
 	}
 }
 
 // fail answers an error as a problem. What the client need not know stays in
 // the log, under the same trace_id.
-func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (s *server) fail(x *exchange, r *http.Request, err error) {
 	p := problemOf(err)
-	x := exchangeOf(r)
 	x.code = p.Code
 	if p.Status >= http.StatusInternalServerError {
 		x.failure = err
 	}
 	p.TraceID, p.RequestID = x.trace.id, x.requestID
 
-	h := w.Header()
+	h := x.Header()
 	var f *fault
 	if errors.As(err, &f) {
 		for name, values := range f.header {
@@ -163,10 +164,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept")
 	if wantsText(r.Header["Accept"]) {
-		writeText(w, p.Status, p.line())
+		x.writeText(p.Status, p.line())
 		return
 	}
-	writeJSON(w, p.Status, "application/problem+json", p)
+	x.write(p.Status, "application/problem+json", marshal(p))
 }
 
 func problemOf(err error) problem {

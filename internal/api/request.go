@@ -12,7 +12,7 @@ import (
 )
 
 // requestID returns the job that the path names.
-func requestID(r *http.Request) (string, error) {
+func requestID(x *exchange, r *http.Request) (string, error) {
 	id := r.PathValue("request_id")
 	if r.URL.RawPath != "" { // then the router has matched that, as it was sent
 		unescaped, err := url.PathUnescape(id)
@@ -24,7 +24,7 @@ func requestID(r *http.Request) (string, error) {
 	if err := model.ValidateRequestID(id); err != nil {
 		return "", invalid(err)
 	}
-	exchangeOf(r).requestID = id
+	x.requestID = id
 	return id, nil
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // healthz tells that the process is up.
-func (s *server) healthz(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, "application/json", struct {
+func (s *server) healthz(x *exchange, _ *http.Request) error {
+	x.writeJSON(http.StatusOK, struct {
 		Status  string `json:"status"`
 		Version string `json:"version"`
 	}{"ok", s.config.Version})
@@ -22,7 +22,7 @@ const pingTimeout = 500 * time.Millisecond
 
 // readyz tells whether to send requests here. A store that is away does not
 // change that: it is away for every replica.
-func (s *server) readyz(w http.ResponseWriter, r *http.Request) error {
+func (s *server) readyz(x *exchange, r *http.Request) error {
 	switch s.config.Phase() {
 	case Starting:
 		return &fault{kind: starting}
@@ -34,9 +34,9 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) error {
 	state := "ok"
 	if err := s.config.Store.Ready(ctx); err != nil {
 		state = "unavailable"
-		s.config.Log.Debug().Err(err).Str("trace_id", exchangeOf(r).trace.id).Msg("the store is not ready")
+		s.config.Log.Debug().Err(err).Str("trace_id", x.trace.id).Msg("the store is not ready")
 	}
-	writeJSON(w, http.StatusOK, "application/json", struct {
+	x.writeJSON(http.StatusOK, struct {
 		Status string `json:"status"`
 		Store  string `json:"store"`
 	}{"ready", state})
@@ -44,7 +44,7 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) error {
 }
 
 // openAPI answers with the contract.
-func (s *server) openAPI(w http.ResponseWriter, _ *http.Request) error {
-	write(w, http.StatusOK, "application/yaml", statusd.OpenAPI)
+func (s *server) openAPI(x *exchange, _ *http.Request) error {
+	x.write(http.StatusOK, "application/yaml", statusd.OpenAPI)
 	return nil
 }

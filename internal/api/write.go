@@ -18,41 +18,41 @@ var (
 )
 
 // writeRecord answers with a record, in the form that was asked for.
-func (s *server) writeRecord(w http.ResponseWriter, r *http.Request, status int, snapshot *store.Snapshot) {
-	w.Header()["Vary"] = accept
+func (s *server) writeRecord(x *exchange, r *http.Request, status int, snapshot *store.Snapshot) {
+	x.Header()["Vary"] = accept
 	if wantsText(r.Header["Accept"]) {
-		writeText(w, status, s.line(snapshot))
+		x.writeText(status, s.line(snapshot))
 		return
 	}
-	s.encode(snapshot).write(w, status)
+	s.encode(snapshot).write(x, status)
 }
 
 // write answers with a record in JSON.
-func (e *encoded) write(w http.ResponseWriter, status int) {
-	h := w.Header()
+func (e *encoded) write(x *exchange, status int) {
+	h := x.Header()
 	h["Etag"] = e.etag
 	h["Content-Type"] = jsonType
 	h["Content-Length"] = e.length
-	w.WriteHeader(status)
-	_, _ = w.Write(e.body) // an error is the client's: nobody is left to tell
+	x.WriteHeader(status)
+	_, _ = x.Write(e.body) // an error is the client's: nobody is left to tell
 }
 
 // writeJSON answers with a value of this package.
-func writeJSON(w http.ResponseWriter, status int, contentType string, value any) {
-	write(w, status, contentType, marshal(value))
+func (x *exchange) writeJSON(status int, value any) {
+	x.write(status, "application/json", marshal(value))
 }
 
 // writeText answers with lines for a person.
-func writeText(w http.ResponseWriter, status int, text string) {
-	write(w, status, "text/plain; charset=utf-8", []byte(text+"\n"))
+func (x *exchange) writeText(status int, text string) {
+	x.write(status, "text/plain; charset=utf-8", []byte(text+"\n"))
 }
 
-func write(w http.ResponseWriter, status int, contentType string, body []byte) {
-	h := w.Header()
+func (x *exchange) write(status int, contentType string, body []byte) {
+	h := x.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // as above
+	x.WriteHeader(status)
+	_, _ = x.Write(body) // as above
 }
 
 // marshal encodes a value of this package, with a line end for those who read
