@@ -358,7 +358,7 @@ func TestAnUnreadableRecordIsNeitherHiddenNorOverwritten(t *testing.T) {
 	e, clock := newEngine(t), newTestClock()
 	s := newStore(t, e, clock)
 	apply(t, s, "good", report(model.Started, 1, 0))
-	older(t, e, clock, "bad", "PAUSED", "2023-04-05 06:07:08")
+	putOlder(t, e, clock, "bad", "PAUSED", "2023-04-05 06:07:08")
 
 	_, err := s.Get(t.Context(), "bad")
 	require.ErrorIs(t, err, ErrCorrupt)

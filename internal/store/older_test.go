@@ -12,8 +12,8 @@ import (
 	"github.com/statusd/statusd/internal/table"
 )
 
-// older leaves an item as the older writers of the table did.
-func older(t *testing.T, e *engine, clock *testClock, id, status, timestamp string) {
+// putOlder leaves an item as the older writers of the table did.
+func putOlder(t *testing.T, e *engine, clock *testClock, id, status, timestamp string) {
 	t.Helper()
 	s, err := New(e, Config{Table: "jobs", Clock: clock.Now})
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func TestARecordOfTheOlderLayoutIsReadAndCarriedOn(t *testing.T) {
 	t.Parallel()
 	e, clock := newEngine(t), newTestClock()
 	s := newStore(t, e, clock)
-	older(t, e, clock, "job", "IN_PROGRESS", "2023-04-05 06:07:08.123456")
+	putOlder(t, e, clock, "job", "IN_PROGRESS", "2023-04-05 06:07:08.123456")
 	entered := time.Date(2023, 4, 5, 6, 7, 8, 123e6, time.UTC)
 
 	found, err := s.Get(t.Context(), "job")
@@ -59,7 +59,7 @@ func TestARecordOfTheOlderLayoutIsLockedByWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	e, clock := newEngine(t), newTestClock()
 	a, b := newStore(t, e, clock), newStore(t, e, clock)
-	older(t, e, clock, "job", "STARTED", "2023-04-05 06:07:08")
+	putOlder(t, e, clock, "job", "STARTED", "2023-04-05 06:07:08")
 	_, err := a.Get(t.Context(), "job")
 	require.NoError(t, err)
 	apply(t, b, "job", report(model.Success, 1, 0))
@@ -73,10 +73,10 @@ func TestMigrationCarriesOlderRecordsIntoTheIndexes(t *testing.T) {
 	e, clock := newEngine(t), newTestClock()
 	s := newStore(t, e, clock)
 	for i := range 20 {
-		older(t, e, clock, fmt.Sprintf("running-%02d", i), "STARTED", fmt.Sprintf("2023-04-05 06:07:%02d", i))
+		putOlder(t, e, clock, fmt.Sprintf("running-%02d", i), "STARTED", fmt.Sprintf("2023-04-05 06:07:%02d", i))
 	}
-	older(t, e, clock, "done", "SUCCESS", "2023-04-05 05:00:00")
-	older(t, e, clock, "odd", "PAUSED", "2023-04-05 05:00:00")
+	putOlder(t, e, clock, "done", "SUCCESS", "2023-04-05 05:00:00")
+	putOlder(t, e, clock, "odd", "PAUSED", "2023-04-05 05:00:00")
 	apply(t, s, "new", report(model.Started, 1, 0))
 	page, err := s.List(t.Context(), Filter{Limit: 50})
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func TestMigrationLeavesWhatSomebodyElseWroteMeanwhile(t *testing.T) {
 	t.Parallel()
 	e, clock := newEngine(t), newTestClock()
 	a, b := newStore(t, e, clock), newStore(t, e, clock)
-	older(t, e, clock, "job", "STARTED", "2023-04-05 06:07:08")
+	putOlder(t, e, clock, "job", "STARTED", "2023-04-05 06:07:08")
 	e.before["update"] = func() error {
 		apply(t, b, "job", report(model.Success, 1, 0))
 		return nil
