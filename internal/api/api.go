@@ -12,7 +12,7 @@ import (
 	"github.com/statusd/statusd/internal/store"
 )
 
-// Store is what the API needs of a [store.Store]: writes and lists.
+// Store is what the API needs of a [store.Store]: writes, lists and how it is.
 type Store interface {
 	Apply(ctx context.Context, id string, u model.Update, when store.When) (store.Result, error)
 	GetMany(ctx context.Context, ids []string) ([]store.Found, error)
@@ -23,10 +23,8 @@ type Store interface {
 	Ready(ctx context.Context) error
 }
 
-// Reader is what the API needs of a [watch.Watch]: reads of one record that
-// many share.
-//
-// [watch.Watch]: https://pkg.go.dev/github.com/statusd/statusd/internal/watch#Watch
+// Reader is what the API needs of a watch.Watch: reads of one record that many
+// share. A fresh one begins after the call.
 type Reader interface {
 	Get(ctx context.Context, id string, fresh bool) (*store.Snapshot, error)
 }

@@ -196,7 +196,7 @@ func (p problem) line() string {
 	for _, e := range p.Errors {
 		fmt.Fprintf(&b, " %s: %s.", e.Field, e.Message)
 	}
-	if p.Allowed != nil {
+	if len(p.Allowed) > 0 {
 		fmt.Fprintf(&b, " Allowed now: %s.", join(p.Allowed))
 	}
 	if p.NextAttempt != 0 {
