@@ -1,0 +1,53 @@
+# make run    start the service on http://127.0.0.1:8080, its data in ./data
+# make test   all tests, under the race detector
+# make check  format, vet, staticcheck, known vulnerabilities, then the tests: what CI runs
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+IMAGE ?= statusd
+
+.PHONY: run test check lint vuln bench build image tools
+
+run: export STATUSD_DATA ?= ./data/statusd.db
+run: export STATUSD_LOG_FORMAT ?= console
+run: build
+	@mkdir -p data
+	@exec bin/statusd
+
+# A DynamoDB server is one of the things that the tests run against.
+test: tools
+	go test -race -timeout 5m ./...
+
+check: lint test
+
+lint: vuln
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
+		echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+# A vulnerability fails; a database of them that can't be reached, as on a
+# machine without the internet, does not. The program is installed because
+# go run would hide its exit code: 3 is a finding.
+vuln:
+	@GOBIN='$(CURDIR)/.tools' go install $(GOVULNCHECK)
+	@out=$$(.tools/govulncheck ./... 2>&1) && code=0 || code=$$?; \
+	printf '%s\n' "$$out"; \
+	case "$$code $$out" in \
+	0*) ;; \
+	1*"fetching vulnerabilities: "*) \
+		echo "known vulnerabilities NOT checked: their database can't be reached from here" ;; \
+	*) exit 1 ;; \
+	esac
+
+bench: tools
+	go run ./internal/bench
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/statusd ./cmd/statusd
+
+image:
+	docker build -t $(IMAGE) .
+
+tools:
+	@sh internal/dynamotest/fetch.sh
