@@ -89,7 +89,7 @@ func newField(f reflect.StructField, name, options string, index []int) (field, 
 			return field{}, errors.New("a categorical attribute without values")
 		}
 	} else if reflect.PointerTo(t).Implements(enumerationType) {
-		return field{}, errors.New("Values of a categorical attribute needs a value receiver")
+		return field{}, errors.New("the method Values needs a value receiver")
 	}
 	return one, nil
 }

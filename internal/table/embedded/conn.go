@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 
 // conn is one connection to the file, with its prepared statements. The driver
 // is used without database/sql, whose pool costs more than a short read.
-// It is for one goroutine at a time.
+// It is for one goroutine at a time, and takes no context: this driver rolls
+// back the whole transaction when one ends, other callers' work with it.
 type conn struct {
 	raw        driver.Conn
 	statements map[string]driver.Stmt
@@ -54,13 +56,22 @@ func (c *conn) prepared(sql string) (driver.Stmt, error) {
 	return s, err
 }
 
+// named numbers the arguments as the driver wants them.
+func named(args []driver.Value) []driver.NamedValue {
+	values := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return values
+}
+
 // exec executes a statement and returns how many rows it changed.
 func (c *conn) exec(sql string, args ...driver.Value) (int64, error) {
 	s, err := c.prepared(sql)
 	if err != nil {
 		return 0, err
 	}
-	result, err := s.Exec(args) //nolint:staticcheck // the form without a context: one that ended would roll back other callers' work
+	result, err := s.(driver.StmtExecContext).ExecContext(context.Background(), named(args))
 	if err != nil {
 		return 0, err
 	}
@@ -73,7 +84,7 @@ func (c *conn) query(sql string, each func(row []driver.Value) error, args ...dr
 	if err != nil {
 		return err
 	}
-	rows, err := s.Query(args) //nolint:staticcheck // as above
+	rows, err := s.(driver.StmtQueryContext).QueryContext(context.Background(), named(args))
 	if err != nil {
 		return err
 	}

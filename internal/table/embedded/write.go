@@ -167,7 +167,7 @@ func (e *Engine) Update(ctx context.Context, s *table.Schema, u table.Update) (u
 			return err
 		}
 		_, updated, err = e.write(ctx, s, "UpdateItem", key, func(present table.Item) (table.Item, error) {
-			if !s.Alive(present, u.Now) || !hold(u.If, present) {
+			if !s.Alive(present, u.Now) || !allHold(u.If, present) {
 				return nil, &table.ConditionError{Found: present}
 			}
 			next := maps.Clone(present)
@@ -194,7 +194,7 @@ func (e *Engine) Delete(ctx context.Context, s *table.Schema, d table.Delete) (d
 			return err
 		}
 		deleted, _, err = e.write(ctx, s, "DeleteItem", key, func(present table.Item) (table.Item, error) {
-			if !s.Alive(present, d.Now) || !hold(d.If, present) {
+			if !s.Alive(present, d.Now) || !allHold(d.If, present) {
 				return nil, &table.ConditionError{Found: present}
 			}
 			return nil, nil
@@ -204,7 +204,7 @@ func (e *Engine) Delete(ctx context.Context, s *table.Schema, d table.Delete) (d
 	return deleted, err
 }
 
-func hold(checks []table.Check, item table.Item) bool {
+func allHold(checks []table.Check, item table.Item) bool {
 	return !slices.ContainsFunc(checks, func(c table.Check) bool { return !c.Holds(item) })
 }
 
