@@ -1,0 +1,42 @@
+#!/bin/sh
+# Runs a training and tells statusd that it started, that it is alive, and how
+# it ended. It ends as the training does, whether or not statusd was there.
+#
+#   STATUSD_URL=http://statusd.example.com worker.sh bert-17 python train.py
+#
+# The training may say more by itself, under the same attempt:
+#
+#   report.sh "$STATUSD_REQUEST_ID" in-progress progress=3/10 message='loss 0.31'
+#
+# STATUSD_URL, STATUSD_ATTEMPT  as in report.sh; the attempt is the time if not given
+# STATUSD_REPORT_EVERY          seconds between signs of life (30)
+set -u
+STATUSD_REQUEST_ID=${1:?REQUEST_ID is missing}
+shift
+: "${1:?the command is missing}" "${STATUSD_ATTEMPT:=$(date +%s)}" "${STATUSD_REPORT_EVERY:=30}"
+export STATUSD_REQUEST_ID STATUSD_ATTEMPT
+
+report() { sh "${0%/*}/report.sh" "$STATUSD_REQUEST_ID" "$@"; }
+
+# In the background, so that the training need not wait for statusd: should
+# this one arrive last, it changes nothing.
+report started report_every="$STATUSD_REPORT_EVERY" &
+
+"$@" &
+training=$!
+trap 'kill -TERM "$training"' TERM INT HUP
+
+# A sleep that is left over must not keep the output open.
+while sleep "$STATUSD_REPORT_EVERY" >/dev/null 2>&1; do report in-progress; done &
+heart=$!
+
+# A trapped signal ends wait, not the training.
+while wait "$training"; code=$?; kill -0 "$training" 2>/dev/null; do :; done
+kill "$heart"
+
+if [ "$code" -eq 0 ]; then
+    report success
+else
+    report fail exit_code="$code"
+fi
+exit "$code"
