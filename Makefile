@@ -8,7 +8,6 @@ IMAGE ?= statusd
 
 .PHONY: run test check lint vuln bench build image tools
 
-run: export STATUSD_DATA ?= ./data/statusd.db
 run: export STATUSD_LOG_FORMAT ?= console
 run: build
 	@mkdir -p data

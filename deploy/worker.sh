@@ -2,32 +2,32 @@
 # Runs a training and tells statusd that it started, that it is alive, and how
 # it ended. It ends as the training does, whether or not statusd was there.
 #
-#   STATUSD_URL=http://statusd.example.com worker.sh bert-17 python train.py
+#   STATUS_URL=http://statusd.example.com worker.sh bert-17 python train.py
 #
 # The training may say more by itself, under the same attempt:
 #
-#   report.sh "$STATUSD_REQUEST_ID" in-progress progress=3/10 message='loss 0.31'
+#   report.sh "$STATUS_REQUEST_ID" in-progress progress=3/10 message='loss 0.31'
 #
-# STATUSD_URL, STATUSD_ATTEMPT  as in report.sh; the attempt is the time if not given
-# STATUSD_REPORT_EVERY          seconds between signs of life (30)
+# STATUS_URL, STATUS_ATTEMPT  as in report.sh; the attempt is the time if not given
+# STATUS_EVERY          seconds between signs of life (30)
 set -u
-STATUSD_REQUEST_ID=${1:?REQUEST_ID is missing}
+STATUS_REQUEST_ID=${1:?REQUEST_ID is missing}
 shift
-: "${1:?the command is missing}" "${STATUSD_ATTEMPT:=$(date +%s)}" "${STATUSD_REPORT_EVERY:=30}"
-export STATUSD_REQUEST_ID STATUSD_ATTEMPT
+: "${1:?the command is missing}" "${STATUS_ATTEMPT:=$(date +%s)}" "${STATUS_EVERY:=30}"
+export STATUS_REQUEST_ID STATUS_ATTEMPT
 
-report() { sh "${0%/*}/report.sh" "$STATUSD_REQUEST_ID" "$@"; }
+report() { sh "${0%/*}/report.sh" "$STATUS_REQUEST_ID" "$@"; }
 
 # In the background, so that the training need not wait for statusd: should
 # this one arrive last, it changes nothing.
-report started report_every="$STATUSD_REPORT_EVERY" &
+report started report_every="$STATUS_EVERY" &
 
 "$@" &
 training=$!
 trap 'kill -TERM "$training"' TERM INT HUP
 
 # A sleep that is left over must not keep the output open.
-while sleep "$STATUSD_REPORT_EVERY" >/dev/null 2>&1; do report in-progress; done &
+while sleep "$STATUS_EVERY" >/dev/null 2>&1; do report in-progress; done &
 heart=$!
 
 # A trapped signal ends wait, not the training.
