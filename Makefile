@@ -10,7 +10,6 @@ IMAGE ?= statusd
 
 run: export STATUSD_LOG_FORMAT ?= console
 run: build
-	@mkdir -p data
 	@exec bin/statusd
 
 # A DynamoDB server is one of the things that the tests run against.
