@@ -5,7 +5,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/statusd ./cmd/statusd && mkdir /out/data
+ARG VERSION
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.version=$VERSION" -o /out/statusd ./cmd/statusd && mkdir /out/data
 
 # Nothing but the program, and the certificates by which it trusts DynamoDB.
 FROM scratch

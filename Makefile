@@ -45,7 +45,7 @@ build:
 	CGO_ENABLED=0 go build -trimpath -o bin/statusd ./cmd/statusd
 
 image:
-	docker build -t $(IMAGE) .
+	docker build --build-arg VERSION="$$(git describe --tags --always --dirty)" -t $(IMAGE) .
 
 tools:
 	@sh internal/dynamotest/fetch.sh
