@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/statusd/statusd/internal/config"
+	"github.com/statusd/statusd/internal/store"
+)
+
+// patience is how long a store that is away at the start is waited for.
+var patience = 30 * time.Second
+
+// prepare makes the table be there, or sees that it is. Only a store that is
+// away is asked again.
+func prepare(ctx context.Context, c config.Config, s *store.Store, log zerolog.Logger) error {
+	deadline := time.Now().Add(patience)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := prepareOnce(ctx, deadline, c, s)
+		if !errors.Is(err, store.ErrUnavailable) {
+			return err
+		}
+		if time.Until(deadline) < pause {
+			return fmt.Errorf("gave up after %s: %w", patience, err)
+		}
+		log.Warn().Err(err).Msg("the store does not answer yet")
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// prepareOnce asks the store for its table before it makes one: an answer has
+// to come soon, but a new index of a large table may take its time.
+func prepareOnce(ctx context.Context, deadline time.Time, c config.Config, s *store.Store) error {
+	soon, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	err := describe(soon, c, s)
+	if c.CreateTable && (err == nil || errors.Is(err, store.ErrNotFound)) {
+		return s.CreateTable(ctx)
+	}
+	return err
+}
+
+// describe fails if the table is not there.
+func describe(ctx context.Context, c config.Config, s *store.Store) error {
+	_, err := s.Describe(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return noTableError(c.Table)
+	}
+	return err
+}
+
+// noTableError is a table that is not there, by its name.
+type noTableError string
+
+func (e noTableError) Error() string {
+	return fmt.Sprintf("there is no table %s; statusd table create makes it", string(e))
+}
+
+func (e noTableError) Unwrap() error { return store.ErrNotFound }
