@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/pb33f/libopenapi-validator/schema_validation"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 	"github.com/pb33f/libopenapi/orderedmap"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/statusd/statusd"
@@ -148,6 +150,24 @@ func TestContractHasTheCodesOfTheProblems(t *testing.T) {
 	require.ElementsMatch(t, declared, slices.Compact(answered))
 }
 
+func TestContractTellsOfEveryMetric(t *testing.T) {
+	t.Parallel()
+	descriptions := make(chan *prometheus.Desc, 100)
+	m := newMetrics()
+	for _, c := range []prometheus.Collector{m.requests, m.durations, m.updates, m.calls, m.callDuration, m.units} {
+		c.Describe(descriptions)
+	}
+	close(descriptions)
+	declared := regexp.MustCompile("`(statusd_\\w+)\\{([a-z,]+)\\}`").FindAllStringSubmatch(string(statusd.OpenAPI), -1)
+	require.Len(t, declared, len(descriptions))
+	for d := range descriptions {
+		require.True(t, slices.ContainsFunc(declared, func(of []string) bool {
+			return strings.Contains(d.String(), fmt.Sprintf("fqName: %q", of[1])) &&
+				strings.Contains(d.String(), fmt.Sprintf("variableLabels: {%s}", of[2]))
+		}), "%s", d)
+	}
+}
+
 func TestContractSchemasAreClosed(t *testing.T) {
 	t.Parallel()
 	model, err := contract()
@@ -211,7 +231,7 @@ func TestAnswersThatBreakTheContractAreFound(t *testing.T) {
 		return err
 	}
 	const record = `{"request_id":"a","status":"success","timestamp":"2026-03-01T09:30:00.000Z","attempt":1,"version":1,` +
-		`"terminal":true,"updated_at":"2026-03-01T09:30:00.000Z"`
+		`"terminal":true,"created_at":"2026-03-01T09:30:00.000Z","updated_at":"2026-03-01T09:30:00.000Z"`
 	for body, fits := range map[string]bool{
 		record + `}`:                              true,
 		record + `,"surprise":1}`:                 false,

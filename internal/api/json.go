@@ -11,7 +11,7 @@ var errNotUTF8 = errors.New("it is not UTF-8")
 
 // parseJSON reads a body that is one JSON object. Names that come twice, at
 // any level, are returned apart: the first one counts. (encoding/json would
-// silently take the last.)
+// silently take the last, and its tokens cost more than this does.)
 func parseJSON(body []byte) (object, []fieldError, error) {
 	if !utf8.Valid(body) {
 		return nil, nil, errNotUTF8
@@ -19,78 +19,115 @@ func parseJSON(body []byte) (object, []fieldError, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil, errors.New("it is empty")
 	}
-	// This checks all of it, trailing data included; the tokens below don't.
-	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
-		return nil, nil, err
+	// This checks the syntax of it all, to its end, and bounds its depth.
+	if !json.Valid(body) {
+		return nil, nil, json.Unmarshal(body, new(any)) // tells what is wrong
 	}
-	p := jsonParser{Decoder: json.NewDecoder(bytes.NewReader(body))}
-	p.UseNumber()
-	value, err := p.value("")
-	if err != nil {
-		return nil, nil, err
-	}
-	o, ok := value.(object)
+	r := jsonReader{rest: body}
+	o, ok := r.value("").(object)
 	if !ok {
 		return nil, nil, errors.New("it is not an object")
 	}
-	return o, p.repeated, nil
+	return o, r.repeated, nil
 }
 
-type jsonParser struct {
-	*json.Decoder
+// jsonReader walks over JSON that is known to be valid.
+type jsonReader struct {
+	rest     []byte
 	repeated []fieldError
 }
 
 // value reads one value; what holds it is named by the path before it.
-func (p *jsonParser) value(path string) (any, error) {
-	token, err := p.Token()
-	if err != nil {
-		return nil, err
+func (r *jsonReader) value(path string) any {
+	switch r.next() {
+	case '{':
+		return r.object(path)
+	case '[':
+		return r.list(path)
+	case '"':
+		return r.string()
 	}
-	switch token {
-	case json.Delim('{'):
-		return p.object(path)
-	case json.Delim('['):
-		return p.list(path)
+	end := 1
+	for end < len(r.rest) && r.rest[end] > ' ' && bytes.IndexByte([]byte(",]}"), r.rest[end]) < 0 {
+		end++
 	}
-	return token, nil
+	literal := string(r.rest[:end])
+	r.rest = r.rest[end:]
+	switch literal {
+	case "null":
+		return nil
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return json.Number(literal)
 }
 
-func (p *jsonParser) list(path string) ([]any, error) {
-	var list []any
-	for p.More() {
-		element, err := p.value(path)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, element)
-	}
-	_, err := p.Token()
-	return list, err
-}
-
-func (p *jsonParser) object(path string) (object, error) {
+func (r *jsonReader) object(path string) object {
 	o := object{}
 	seen := make(map[string]bool)
-	for p.More() {
-		token, err := p.Token()
-		if err != nil {
-			return nil, err
-		}
-		m := member{name: token.(string)} // names are strings, says Decoder.Token
-		m.field = below(path, m.name)
-		if m.value, err = p.value(m.field); err != nil {
-			return nil, err
-		}
-		if seen[m.name] {
-			p.repeated = append(p.repeated, twice(m.field))
+	for r.rest = r.rest[1:]; r.more('}'); {
+		name := r.string()
+		r.next()
+		r.rest = r.rest[1:] // the colon
+		m := member{name: name, field: below(path, name)}
+		m.value = r.value(m.field)
+		if seen[name] {
+			r.repeated = append(r.repeated, twice(m.field))
 			continue
 		}
-		seen[m.name] = true
+		seen[name] = true
 		o = append(o, m)
 	}
-	_, err := p.Token()
-	return o, err
+	return o
+}
+
+func (r *jsonReader) list(path string) []any {
+	list := []any{}
+	for r.rest = r.rest[1:]; r.more(']'); {
+		list = append(list, r.value(path))
+	}
+	return list
+}
+
+// more goes on to the next element of what ends so, or past its end.
+func (r *jsonReader) more(end byte) bool {
+	switch r.next() {
+	case end:
+		r.rest = r.rest[1:]
+		return false
+	case ',':
+		r.rest = r.rest[1:]
+		r.next()
+	}
+	return true
+}
+
+// next skips white space and returns what comes.
+func (r *jsonReader) next() byte {
+	for r.rest[0] <= ' ' {
+		r.rest = r.rest[1:]
+	}
+	return r.rest[0]
+}
+
+func (r *jsonReader) string() string {
+	end := 1
+	for r.rest[end] != '"' {
+		if r.rest[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	quoted := r.rest[:end+1]
+	r.rest = r.rest[end+1:]
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1:end])
+	}
+	var text string
+	_ = json.Unmarshal(quoted, &text) // it is valid
+	return text
 }
 
 func below(path, name string) string {

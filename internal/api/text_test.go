@@ -75,5 +75,4 @@ func TestNextPollFollowsTheReports(t *testing.T) {
 	require.Equal(t, 10, nextPoll(record(6, time.Minute, 0)), "as it was so far")
 	require.Equal(t, 1, nextPoll(record(1000, time.Second, 0)))
 	require.Equal(t, 30, nextPoll(record(1, time.Hour, 0)))
-	require.Equal(t, 5, nextPoll(model.Record{Version: 7}))
 }

@@ -24,8 +24,8 @@ type recordView struct {
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
 	ReportEvery int64             `json:"report_every,omitempty"`
-	CreatedAt   string            `json:"created_at,omitempty"`
-	UpdatedAt   string            `json:"updated_at,omitempty"`
+	CreatedAt   string            `json:"created_at"`
+	UpdatedAt   string            `json:"updated_at"`
 	ExpiresAt   int64             `json:"expires_at,omitempty"`
 	History     []entryView       `json:"history,omitempty"`
 }
@@ -69,7 +69,7 @@ func summaryOf(r model.Record, liveness model.Liveness) recordView {
 		RequestID: r.RequestID, Status: r.Status, Timestamp: model.FormatTime(r.Timestamp),
 		Attempt: r.Attempt, Version: r.Version, Terminal: r.Status.Terminal(), Liveness: liveness,
 		Message: r.Message, Error: errorViewOf(r.Error), Metadata: r.Metadata, Owner: r.Owner,
-		ReportEvery: r.ReportEvery, CreatedAt: formatted(r.CreatedAt), UpdatedAt: formatted(r.UpdatedAt),
+		ReportEvery: r.ReportEvery, CreatedAt: model.FormatTime(r.CreatedAt), UpdatedAt: model.FormatTime(r.UpdatedAt),
 		ExpiresAt: r.ExpiresAt,
 	}
 	if r.Progress != nil {
@@ -89,13 +89,6 @@ func errorViewOf(e *model.Error) *errorView {
 		return nil
 	}
 	return &errorView{e.Code, e.Message, e.ExitCode}
-}
-
-func formatted(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return model.FormatTime(t)
 }
 
 // encoded is the JSON form of a record with the headers that go with it, made
@@ -130,7 +123,7 @@ func nextPoll(r model.Record) int {
 	}
 	// Versions count from the instant of creation, by one for each report.
 	reports := r.Version - r.CreatedAt.UnixMilli()
-	if r.CreatedAt.IsZero() || reports < 1 {
+	if reports < 1 {
 		return usual
 	}
 	mean := r.UpdatedAt.Sub(r.CreatedAt) / time.Duration(reports)
