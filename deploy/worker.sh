@@ -16,7 +16,7 @@ shift
 : "${1:?the command is missing}" "${STATUS_ATTEMPT:=$(date +%s)}" "${STATUS_EVERY:=30}"
 export STATUS_REQUEST_ID STATUS_ATTEMPT
 
-report() { sh "${0%/*}/report.sh" "$STATUS_REQUEST_ID" "$@"; }
+report() { sh "$(dirname "$0")/report.sh" "$STATUS_REQUEST_ID" "$@"; }
 
 # In the background, so that the training need not wait for statusd: should
 # this one arrive last, it changes nothing.
