@@ -21,11 +21,13 @@ func prepare(ctx context.Context, c config.Config, s *store.Store, log zerolog.L
 	deadline := time.Now().Add(patience)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := prepareOnce(ctx, deadline, c, s)
-		if !errors.Is(err, store.ErrUnavailable) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !errors.Is(err, store.ErrUnavailable):
 			return err
-		}
-		if time.Until(deadline) < pause {
-			return fmt.Errorf("gave up after %s: %w", patience, err)
+		case time.Until(deadline) < pause:
+			return fmt.Errorf("the store did not answer within %s: %w", patience, err)
 		}
 		log.Warn().Err(err).Msg("the store does not answer yet")
 		select {

@@ -43,7 +43,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		usage(stdout)
 		return exitOK
 	case "version":
-		fmt.Fprintln(stdout, "statusd", version())
+		fmt.Fprintln(stdout, "statusd", programVersion())
 		return exitOK
 	}
 	at := slices.IndexFunc(commands, func(c command) bool { return c.words == words })

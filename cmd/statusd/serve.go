@@ -50,7 +50,7 @@ func serve(ctx context.Context, c config.Config, _, stderr io.Writer) (err error
 	server := newServer(c, log, leaving(&phase, api.New(api.Config{
 		Store: s, Reader: watch.New(s, c.Freshness, c.RequestTimeout), Metrics: metrics, Log: log, Clock: time.Now,
 		Phase:          func() api.Phase { return api.Phase(phase.Load()) },
-		RequestTimeout: c.RequestTimeout, AllowedHosts: c.AllowedHosts, Version: version(),
+		RequestTimeout: c.RequestTimeout, AllowedHosts: c.AllowedHosts, Version: programVersion(),
 	})))
 	defer server.Close()
 	// Health is told while the store is prepared; all else has to wait.
@@ -64,7 +64,8 @@ func serve(ctx context.Context, c config.Config, _, stderr io.Writer) (err error
 	}
 	phase.Store(int32(api.Serving))
 	log.Info().Str("address", listener.Addr().String()).Str("store", c.Store).Str("table", c.Table).
-		Str("version", version()).Msg("serving")
+		Str("version", programVersion()).Msg("serving")
+	flush()
 
 	select {
 	case err := <-failed:
@@ -72,7 +73,7 @@ func serve(ctx context.Context, c config.Config, _, stderr io.Writer) (err error
 	case <-ctx.Done():
 	}
 	phase.Store(int32(api.Draining))
-	log.Info().Dur("delay", c.DrainDelay).Msg("stopping")
+	log.Info().Stringer("delay", c.DrainDelay).Msg("stopping")
 	time.Sleep(c.DrainDelay)
 	ended, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
 	defer cancel()

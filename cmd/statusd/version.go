@@ -2,15 +2,15 @@ package main
 
 import "runtime/debug"
 
-// release is the version that a build without its repository at hand is given:
-// go build -ldflags "-X main.release=v1.2.3".
-var release string
+// version is given to a build that has no repository at hand:
+// go build -ldflags "-X main.version=v1.2.3".
+var version string
 
-// version is the release, or what the Go tool saw in the repository: a tag, or
+// programVersion is that, or what the Go tool saw in the repository: a tag, or
 // a time and a commit.
-func version() string {
-	if release != "" {
-		return release
+func programVersion() string {
+	if version != "" {
+		return version
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Version
