@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,6 +68,19 @@ func TestTheReadmeListsEveryRouteAndEveryProblem(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, contract.Components.Schemas.Code.Enum, codes)
+}
+
+func TestThePolicyAllowsWhatIsAskedOfDynamoDB(t *testing.T) {
+	t.Parallel()
+	sources, err := filepath.Glob("../../internal/table/dynamo/*.go")
+	require.NoError(t, err)
+	var code strings.Builder
+	for _, path := range sources {
+		code.WriteString(file(t, strings.TrimPrefix(path, "../../")))
+	}
+	require.Equal(t,
+		names(`send\(ctx, e, "(\w+)"`, code.String()),
+		names(`"dynamodb:(\w+)"`, file(t, "deploy/iam-policy.json")))
 }
 
 func TestTheReadmeNamesFilesAndTargetsThatExist(t *testing.T) {
