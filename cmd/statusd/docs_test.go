@@ -86,7 +86,7 @@ func TestThePolicyAllowsWhatIsAskedOfDynamoDB(t *testing.T) {
 func TestTheReadmeNamesFilesAndTargetsThatExist(t *testing.T) {
 	t.Parallel()
 	readme := file(t, "README.md")
-	for _, path := range names(`\]\(([^):]+)\)`, readme) {
+	for _, path := range names(`\]\(([\w./-]+)\)`, readme) {
 		require.FileExists(t, "../../"+path)
 	}
 	makefile := file(t, "Makefile")
