@@ -88,6 +88,11 @@ func operationOf(r *http.Request) string {
 
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault, delay := p.next(operationOf(r))
+	body, err := io.ReadAll(r.Body) // only then does net/http see a client hang up
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	if delay > 0 {
 		select {
 		case <-time.After(delay):

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -73,9 +72,8 @@ func batchGetItem(s *table.Schema, keys []types.AttributeValue, consistent bool)
 
 // pause waits before the next try, longer each time.
 func pause(ctx context.Context, s *table.Schema, try int) error {
-	longest := min(10*time.Millisecond<<min(try, 10), longestPause)
 	select {
-	case <-time.After(rand.N(longest)):
+	case <-time.After(pauseBefore(try)):
 		return nil
 	case <-ctx.Done():
 		return &table.UnavailableError{Table: s.Table, Operation: "BatchGetItem", Cause: context.Cause(ctx)}

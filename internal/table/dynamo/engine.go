@@ -6,6 +6,7 @@ package dynamo
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -24,8 +25,10 @@ const (
 	connections = 512
 	// attempts is how often the SDK sends a request, at most.
 	attempts = 4
-	// longestPause is the longest of its pauses in between. It makes none that
-	// would end after the request's deadline.
+	// firstPause and longestPause bound its pauses in between: random ones, of
+	// up to twice as long each time, which end with the request's deadline. (The
+	// SDK's own begin at half a second.)
+	firstPause   = 50 * time.Millisecond
 	longestPause = 500 * time.Millisecond
 	// attemptTimeout is how long one attempt waits for its answer. DynamoDB
 	// answers within milliseconds: one that takes so long is lost, and the
@@ -45,12 +48,20 @@ func NewClient(c aws.Config, endpoint string) *dynamodb.Client {
 			o.BaseEndpoint = &endpoint
 		}
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts, r.MaxBackoff = attempts, longestPause
+			r.MaxAttempts = attempts
+			r.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+				return pauseBefore(attempt), nil
+			})
 			// The SDK's own limit, a token bucket for retries of all requests
 			// together, would fail requests at random after a short outage.
 			r.RateLimiter = noLimit{}
 		})
 	})
+}
+
+// pauseBefore is how long to wait before the n-th try again.
+func pauseBefore(n int) time.Duration {
+	return rand.N(min(firstPause<<min(max(n-1, 0), 10), longestPause))
 }
 
 // noLimit lets every retry go ahead.
