@@ -20,7 +20,7 @@ var patience = 30 * time.Second
 func prepare(ctx context.Context, c config.Config, s *store.Store, log zerolog.Logger) error {
 	deadline := time.Now().Add(patience)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		err := prepareOnce(ctx, deadline, c, s)
+		err := prepareOnce(ctx, c, s)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -40,8 +40,8 @@ func prepare(ctx context.Context, c config.Config, s *store.Store, log zerolog.L
 
 // prepareOnce asks the store for its table before it makes one: an answer has
 // to come soon, but a new index of a large table may take its time.
-func prepareOnce(ctx context.Context, deadline time.Time, c config.Config, s *store.Store) error {
-	soon, cancel := context.WithDeadline(ctx, deadline)
+func prepareOnce(ctx context.Context, c config.Config, s *store.Store) error {
+	soon, cancel := context.WithTimeout(ctx, c.RequestTimeout)
 	defer cancel()
 	err := describe(soon, c, s)
 	if c.CreateTable && (err == nil || errors.Is(err, store.ErrNotFound)) {
