@@ -47,5 +47,6 @@ build:
 image:
 	docker build --build-arg VERSION="$$(git describe --tags --always --dirty)" -t $(IMAGE) .
 
+# Nothing to fetch if the tests are given a server, or a binary of one.
 tools:
-	@sh internal/dynamotest/fetch.sh
+	@[ -n "$$STATUSD_TEST_DYNAMODB_ENDPOINT$$STATUSD_TEST_DYNOXIDE" ] || sh internal/dynamotest/fetch.sh
