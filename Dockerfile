@@ -6,7 +6,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.release=$VERSION" -o /out/statusd ./cmd/statusd && mkdir /out/data
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.version=$VERSION" -o /out/statusd ./cmd/statusd && mkdir /out/data
 
 # Nothing but the program, and the certificates by which it trusts DynamoDB.
 FROM scratch

@@ -95,6 +95,14 @@ func TestTheReadmeNamesFilesAndTargetsThatExist(t *testing.T) {
 	}
 }
 
+func TestTheImageIsToldTheVersionThatTheProgramPrints(t *testing.T) {
+	t.Parallel()
+	given := names(`-X main\.(\w+)=`, file(t, "Dockerfile"))
+	require.Len(t, given, 1)
+	// The linker passes over a name that there isn't.
+	require.Contains(t, file(t, "cmd/statusd/version.go"), "\nvar "+given[0]+" string\n")
+}
+
 // file returns a file of the tree.
 func file(t *testing.T, path string) string {
 	t.Helper()
