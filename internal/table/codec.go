@@ -97,12 +97,17 @@ func newField(f reflect.StructField, name, options string, index []int) (field, 
 // attributeType tells as which attribute type the SDK encodes a Go type; "" is
 // for an interface, which holds any.
 func attributeType(t reflect.Type, options []string) (string, error) {
-	if t.Implements(marshalerType) {
+	switch {
+	case t.Kind() == reflect.Interface && t.NumMethod() > 0:
+		return "", fmt.Errorf("a %s can't be read again", t)
+	case t.Implements(marshalerType):
 		av, err := reflect.Zero(t).Interface().(attributevalue.Marshaler).MarshalDynamoDBAttributeValue()
 		if err != nil || typeOf(av) == "NULL" {
 			return "", errors.New("the zero value's own marshaler must give a value, by which its type is known")
 		}
 		return typeOf(av), nil
+	case reflect.PointerTo(t).Implements(marshalerType):
+		return "", errors.New("its own marshaler needs a value receiver")
 	}
 	for option, set := range map[string]string{"stringset": "SS", "numberset": "NS", "binaryset": "BS"} {
 		if slices.Contains(options, option) {

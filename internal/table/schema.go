@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -93,7 +94,7 @@ func (i Index) String() string {
 	return text + ")"
 }
 
-// check completes an index and tests it against the schema.
+// checkIndex completes an index and tests it against the schema.
 func (s *Schema) checkIndex(i Index) (Index, error) {
 	if i.Projection == "" {
 		i.Projection = ProjectAll
@@ -113,6 +114,9 @@ func (s *Schema) checkIndex(i Index) (Index, error) {
 	if !validName(i.Name) {
 		return i, fmt.Errorf("index %q: a name has 3 to 255 characters of A-Z a-z 0-9 _ . -", i.Name)
 	}
+	if i.Hash == "" {
+		return i, fmt.Errorf("index %s: has no hash attribute", i.Name)
+	}
 	if i.Hash == i.Range {
 		return i, fmt.Errorf("index %s: %s is both hash and range", i.Name, i.Hash)
 	}
@@ -129,9 +133,12 @@ func (s *Schema) checkIndex(i Index) (Index, error) {
 			return i, fmt.Errorf("index %s: attribute %s is a %s; keys are S, N or B", i.Name, name, a.Type)
 		}
 	}
-	for _, name := range i.Include {
+	for at, name := range i.Include {
 		if _, ok := s.Attribute(name); !ok {
 			return i, fmt.Errorf("index %s: there is no attribute %q to include", i.Name, name)
+		}
+		if slices.Contains(i.Include[:at], name) {
+			return i, fmt.Errorf("index %s: includes %s twice", i.Name, name)
 		}
 	}
 	return i, nil
@@ -172,12 +179,10 @@ func readSchema(name string, t reflect.Type) (*Schema, []field, error) {
 	if s.Key.Name == "" {
 		return nil, nil, fmt.Errorf(`table %s: no field of %s is tagged table:"key"`, name, t)
 	}
-	for i := range s.Indexes {
-		if s.Indexes[i].Hash == "" {
-			return nil, nil, fmt.Errorf("table %s: index %s has a range, but no field is its hash", name, s.Indexes[i].Name)
-		}
-		if s.Indexes[i], err = s.checkIndex(s.Indexes[i]); err != nil {
-			return nil, nil, fmt.Errorf("table %s: %w", name, err)
+	for i, index := range s.Indexes {
+		if s.Indexes[i], err = s.checkIndex(index); err != nil {
+			holder := slices.IndexFunc(fields, func(f field) bool { return f.Name == cmp.Or(index.Hash, index.Range) })
+			return nil, nil, fmt.Errorf("table %s: field %s: %w", name, fields[holder].path, err)
 		}
 	}
 	return s, fields, nil
