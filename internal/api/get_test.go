@@ -116,6 +116,7 @@ func TestTextIsOneLineForAPerson(t *testing.T) {
 	require.Regexp(t, `^not_found: There is no such record\. \(trace [0-9a-f]{32}\)\n$`, s.get("/status/b", text...).body)
 	require.Regexp(t, `^invalid_field: .* attempt: must be an integer\. status: must be one of .*\. \(trace`,
 		s.post("b", `{"status":"x","attempt":"y"}`, text...).body)
+	require.Contains(t, s.post("b", `{"status":"started","\u001b[2J":1}`, text...).body, ` \x1b[2J: is no field`)
 	s.posted("c", `{"status":"fail"}`)
 	require.Regexp(t, `^terminal: .* Allowed now: in-progress, fail\. Next attempt: 2\. \(trace`,
 		s.post("c", `{"status":"success"}`, text...).body)

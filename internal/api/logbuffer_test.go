@@ -62,6 +62,8 @@ func TestLogBufferDoesNotGrow(t *testing.T) {
 		}
 	}
 	require.ErrorIs(t, err, full)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	require.Less(t, len(b.lines), flushFrom)
 }
 

@@ -203,5 +203,5 @@ func (p problem) line() string {
 		fmt.Fprintf(&b, " Next attempt: %d.", p.NextAttempt)
 	}
 	fmt.Fprintf(&b, " (trace %s)", p.TraceID)
-	return b.String()
+	return harmless(b.String()) // field names are the client's
 }
