@@ -102,17 +102,23 @@ func environment(t testing.TB, pairs ...string) []string {
 func start(t testing.TB, environ []string) *service {
 	t.Helper()
 	s := newService(t)
-	ctx, cancel := context.WithCancel(context.Background())
+	s.serve(environ)
+	s.awaitStart()
+	return s
+}
+
+// serve runs the program in this process, until it is told to stop.
+func (s *service) serve(environ []string) (stop func()) {
+	ctx, stop := context.WithCancel(context.Background())
 	go func() {
 		defer close(s.ended)
 		s.code = run(ctx, nil, environ, io.Discard, s.log)
 	}()
-	t.Cleanup(func() {
-		cancel()
+	s.t.Cleanup(func() {
+		stop()
 		<-s.ended
 	})
-	s.awaitStart()
-	return s
+	return stop
 }
 
 // launch serves in a process of its own, which ends with the test at the

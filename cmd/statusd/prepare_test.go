@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -73,26 +72,24 @@ func TestAStoreThatStaysAwayIsToldInOneLine(t *testing.T) {
 	require.Contains(t, lines[len(lines)-1], "connection refused")
 }
 
-func TestHealthIsToldWhileTheStoreIsStillAway(t *testing.T) {
+func TestHealthIsToldWhileTheStoreIsStillAwayAndASignalEndsTheWaiting(t *testing.T) {
 	t.Parallel()
 	asked, release := make(chan struct{}, 100), make(chan struct{})
-	away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	away := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		asked <- struct{}{}
 		<-release
-		w.WriteHeader(http.StatusInternalServerError)
 	}))
 	t.Cleanup(away.Close)
-	s := newService(t)
+	t.Cleanup(func() { close(release) })
 	address := unused(t)
+	s := newService(t)
 	s.url = "http://" + address
-	go func() {
-		defer close(s.ended)
-		s.code = run(t.Context(), nil, environment(t, "ADDR="+address, "STORE=dynamodb", "DYNAMODB_ENDPOINT="+away.URL), io.Discard, s.log)
-	}()
+	stop := s.serve(environment(t, "ADDR="+address, "STORE=dynamodb", "DYNAMODB_ENDPOINT="+away.URL))
 	<-asked
 	s.do(http.StatusOK, "GET", "/healthz", "")
 	s.do(http.StatusServiceUnavailable, "GET", "/readyz", "")
 	s.do(http.StatusServiceUnavailable, "POST", "/status/job", `{"status": "started"}`)
-	close(release)
-	require.Equal(t, exitFailed, s.exit())
+	stop()
+	require.Equal(t, exitOK, s.exit())
+	require.NotContains(t, s.log.String(), "serving")
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -19,7 +20,7 @@ var variables = func() (all []Variable) {
 }()
 
 // Variables lists all of them.
-func Variables() []Variable { return append([]Variable(nil), variables...) }
+func Variables() []Variable { return slices.Clone(variables) }
 
 // Usage lists all variables, a line each, with default and meaning.
 func Usage() string {
