@@ -151,6 +151,8 @@ func (e *Engine) describe(ctx context.Context, s *table.Schema) (*types.TableDes
 		return nil, fmt.Errorf("table %s: %w", s.Table, table.ErrNotFound)
 	case err != nil:
 		return nil, err
+	case out.Table == nil:
+		return nil, &table.UnavailableError{Table: s.Table, Operation: "DescribeTable", Cause: errors.New("what answers is not DynamoDB")}
 	}
 	return out.Table, nil
 }
