@@ -47,7 +47,7 @@ func TestAllFaultsOfTheConfigurationAreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := invoke(t, environment(t, "ADR=:80", "STORE=redis", "LATE_AFTER=soon", "TABLE="))
 	require.Equal(t, exitUsage, code)
-	require.Equal(t, `statusd: STATUSD_ADR is no variable of statusd (statusd -h lists them)
+	require.Equal(t, `statusd: STATUSD_ADR is no variable of statusd; is STATUSD_ADDR meant?
 statusd: STATUSD_LATE_AFTER is "soon", not a time span, like 90s or 12h
 statusd: STATUSD_STORE is "redis", not embedded or dynamodb
 statusd: STATUSD_TABLE is set, but empty

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,21 +97,21 @@ func Load(environ []string) (Config, error) {
 	return Config{}, faults
 }
 
-// notOurs begin the names that others use: our tests, and Kubernetes, which
-// tells the pods beside a service named statusd where it is.
-var notOurs = []string{"TEST_", "SERVICE_HOST", "SERVICE_PORT", "PORT"}
+// notOurs are variables that others set: our tests, and Kubernetes, which tells
+// pods where the services beside them are, such as one named statusd.
+var notOurs = regexp.MustCompile(`^TEST_|^(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|^(\w+_)?PORT=\w+://`)
 
 // pick finds our variables, and the faults of those that nothing reads, most
 // likely mistyped, or that are empty, most likely by a slip as well.
 func pick(environ []string) (given, reasons map[string]string) {
 	given, reasons = make(map[string]string), make(map[string]string)
 	for _, pair := range environ {
+		rest, ok := strings.CutPrefix(pair, prefix)
 		name, value, _ := strings.Cut(pair, "=")
-		rest, ok := strings.CutPrefix(name, prefix)
 		switch {
-		case !ok || slices.ContainsFunc(notOurs, func(p string) bool { return strings.HasPrefix(rest, p) }):
+		case !ok || notOurs.MatchString(rest):
 		case !slices.ContainsFunc(variables, func(v Variable) bool { return v.Name == name }):
-			reasons[name] = "is no variable of statusd (statusd -h lists them)"
+			reasons[name] = "is no variable of statusd" + hint(name)
 		case strings.TrimSpace(value) == "":
 			reasons[name] = "is set, but empty"
 		default:

@@ -89,20 +89,36 @@ func TestEveryFaultIsToldAtOnceByName(t *testing.T) {
 
 func TestVariablesThatAreUnknownOrEmptyAreFaultsBesideTheOthers(t *testing.T) {
 	t.Parallel()
-	_, err := load("ADR=:80", "TABLE=", "LATE_AFTER= ", "LOG_FORMAT=xml")
+	_, err := load("ADR=:80", "TABLE=", "LATE_AFTER= ", "LOG_FORMAT=xml", "PORT=8080")
 	require.Equal(t, FaultsError{
-		{"STATUSD_ADR", "is no variable of statusd (statusd -h lists them)"},
+		{"STATUSD_ADR", "is no variable of statusd; is STATUSD_ADDR meant?"},
 		{"STATUSD_LATE_AFTER", "is set, but empty"},
 		{"STATUSD_LOG_FORMAT", `is "xml", not json or console`},
+		{"STATUSD_PORT", "is no variable of statusd (statusd -h lists them)"},
 		{"STATUSD_TABLE", "is set, but empty"},
 	}, err)
 	require.EqualError(t, FaultsError{{"A", "is b"}, {"C", "is d"}}, "A is b; C is d")
 }
 
+func TestTheVariableThatMayBeMeantIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"LOGLEVEL": "; is STATUSD_LOG_LEVEL meant?", "RETENTON": "; is STATUSD_RETENTION meant?",
+		"ALLOWED_HOST": "; is STATUSD_ALLOWED_HOSTS meant?", "TTL": " (statusd -h lists them)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(name + "=1")
+			require.EqualError(t, err, "STATUSD_"+name+" is no variable of statusd"+want)
+		})
+	}
+}
+
 func TestVariablesThatKubernetesMakesForAServiceOfThisNameArePassedOver(t *testing.T) {
 	t.Parallel()
 	_, err := load("SERVICE_HOST=10.0.0.7", "SERVICE_PORT=80", "SERVICE_PORT_HTTP=80", "PORT=tcp://10.0.0.7:80",
-		"PORT_80_TCP=tcp://10.0.0.7:80", "PORT_80_TCP_ADDR=10.0.0.7")
+		"PORT_80_TCP=tcp://10.0.0.7:80", "PORT_80_TCP_ADDR=10.0.0.7",
+		"DYNAMODB_SERVICE_HOST=10.0.0.8", "DYNAMODB_PORT=tcp://10.0.0.8:8000", "DYNAMODB_PORT_8000_TCP_PROTO=tcp")
 	require.NoError(t, err)
 }
 
