@@ -46,9 +46,18 @@ var (
 		}
 	})
 	marshalerType   = reflect.TypeFor[attributevalue.Marshaler]()
-	numberType      = reflect.TypeFor[attributevalue.Number]()
+	numeralType     = reflect.TypeFor[numeral]()
+	binarySetType   = reflect.TypeFor[[][]byte]()
 	enumerationType = reflect.TypeFor[enumeration]()
 )
+
+// numeral is by what the SDK knows text that is a number: json.Number, and its
+// own.
+type numeral interface {
+	Float64() (float64, error)
+	Int64() (int64, error)
+	String() string
+}
 
 // enumeration is how the type of a categorical attribute tells its values.
 type enumeration interface{ Values() []string }
@@ -115,7 +124,9 @@ func attributeType(t reflect.Type, options []string) (string, error) {
 		}
 	}
 	switch {
-	case t == numberType:
+	case t == binarySetType:
+		return "BS", nil
+	case t.Kind() == reflect.String && t.Implements(numeralType) && !slices.Contains(options, "string"):
 		return "N", nil
 	case t.ConvertibleTo(timeType) && slices.Contains(options, "unixtime"):
 		return "N", nil
@@ -156,17 +167,35 @@ func attributeType(t reflect.Type, options []string) (string, error) {
 func (f *field) encode(value reflect.Value) (types.AttributeValue, error) {
 	solo := reflect.New(f.solo).Elem()
 	solo.Field(0).Set(value)
-	encoded, err := encoder.Encode(solo.Interface())
+	encoded, err := encode(solo.Interface())
 	if err != nil {
 		return nil, err
 	}
 	return encoded.(*types.AttributeValueMemberM).Value[f.Name], nil
 }
 
+// encode returns the stored form of any value.
+func encode(value any) (av types.AttributeValue, err error) {
+	defer recovered(&err)
+	if av, err = encoder.Encode(value); err == nil && av == nil {
+		err = fmt.Errorf("a %T can't be stored", value)
+	}
+	return av, err
+}
+
+// recovered makes an error of a panic within the SDK. It has some: for a
+// binary that is longer than its array, for a nil pointer to a marshaler.
+func recovered(err *error) {
+	if reason := recover(); reason != nil {
+		*err = fmt.Errorf("can't be converted: %v", reason)
+	}
+}
+
 // decode returns the value that an attribute stands for. It is strict where
 // the SDK is lenient: a value of another type, a NULL for something that can't
 // be nil, and a word that the categorical attribute doesn't have are errors.
-func (f *field) decode(av types.AttributeValue) (reflect.Value, error) {
+func (f *field) decode(av types.AttributeValue) (value reflect.Value, err error) {
+	defer recovered(&err)
 	solo := reflect.New(f.solo)
 	_, null := av.(*types.AttributeValueMemberNULL)
 	if f.Type != "" && typeOf(av) != f.Type && !(null && f.nullable) {
@@ -176,7 +205,7 @@ func (f *field) decode(av types.AttributeValue) (reflect.Value, error) {
 	if err := decoder.Decode(whole, solo.Interface()); err != nil {
 		return reflect.Value{}, err
 	}
-	value := solo.Elem().Field(0)
+	value = solo.Elem().Field(0)
 	return value, f.checkEnum(value)
 }
 
@@ -226,13 +255,18 @@ func (t *Table[T]) encodeField(f *field, value reflect.Value) (types.AttributeVa
 		return nil, errMissing
 	}
 	av, err := f.encode(value)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case typeOf(av) == "NULL" && f.Required && f.pointer:
-		return nil, errMissing
-	case typeOf(av) == "NULL" && f.Type != "":
-		return nil, nil // nil slices, maps and empty sets
+	}
+	if typeOf(av) == "NULL" && f.Type != "" {
+		switch {
+		case !f.Required:
+			return nil, nil
+		case f.pointer || !f.nullable:
+			return nil, errMissing
+		}
+		// A nil slice or map, or an empty set, of an attribute that every
+		// record has.
 	}
 	return av, t.checkKeyed(f, av)
 }
@@ -240,9 +274,19 @@ func (t *Table[T]) encodeField(f *field, value reflect.Value) (types.AttributeVa
 var errMissing = errors.New("missing")
 
 // checkKeyed refuses what DynamoDB refuses in a partition key or in the key
-// of an index: an empty value.
+// of an index: an empty value, or none.
 func (t *Table[T]) checkKeyed(f *field, av types.AttributeValue) error {
-	if text, ok := av.(*types.AttributeValueMemberS); !ok || text.Value != "" {
+	switch av := av.(type) {
+	case *types.AttributeValueMemberS:
+		if av.Value != "" {
+			return nil
+		}
+	case *types.AttributeValueMemberB:
+		if len(av.Value) > 0 {
+			return nil
+		}
+	case *types.AttributeValueMemberNULL:
+	default:
 		return nil
 	}
 	keyed := f.Name == t.schema.Key.Name

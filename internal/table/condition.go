@@ -55,7 +55,7 @@ func (t *Table[T]) check(c Condition) (Check, error) {
 	av, raw := c.value.(types.AttributeValue)
 	if !raw {
 		var err error
-		if av, err = encoder.Encode(c.value); err != nil {
+		if av, err = encode(c.value); err != nil {
 			return Check{}, err
 		}
 		if f.Type != "" && typeOf(av) != f.Type {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -307,7 +308,7 @@ func tryOdd[X any](t *testing.T) {
 			_, err := odds.Get(t.Context(), "a")
 			require.NoError(t, err, "what was stored can be read")
 		}
-		for _, given := range []any{nil, 1, "x", 1.5, []any{nil}, map[string]any{"a": 1}, func() {}, make(chan int), &node{}, new(X), *new(X)} {
+		for _, given := range []any{nil, 1, "x", 1.5, []any{nil}, map[string]any{"a": 1}, func() {}, make(chan int), &node{}, *new(X)} {
 			_, _ = odds.CreateFrom(t.Context(), map[string]any{"ID": "a", "X": given})
 			_, _ = odds.Update(t.Context(), "a", Changes{Set: map[string]any{"X": given}}, Equals("X", given), Below("X", given))
 		}
@@ -407,7 +408,7 @@ func TestEveryProjectionCanBeDeclared(t *testing.T) {
 	for name, holds := range map[string]string{"by_a": "ID A B C D", "by_c": "ID C", "by_d": "ID A C D"} {
 		i, _ := things.index(name)
 		for _, a := range s.Attributes {
-			require.Equal(t, strings.Contains(holds, a.Name), i.Holds(s, a.Name), "%s of %s", a.Name, name)
+			require.Equal(t, slices.Contains(strings.Fields(holds), a.Name), i.Holds(s, a.Name), "%s of %s", a.Name, name)
 		}
 	}
 	i, _ := things.index("by_d")

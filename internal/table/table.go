@@ -433,7 +433,7 @@ func (f *field) convert(given any) (reflect.Value, error) {
 	if value := reflect.ValueOf(given); value.IsValid() && value.Type() == f.solo.Field(0).Type {
 		return value, nil
 	}
-	av, err := encoder.Encode(given)
+	av, err := encode(given)
 	if err != nil {
 		return reflect.Value{}, err
 	}
