@@ -53,7 +53,7 @@ var answers = []struct {
 }{
 	{context.Canceled, clientGone, statusClientGone, "The client has hung up."},
 	{invalidBody, invalidBody, http.StatusBadRequest, "The body can't be read."},
-	{invalidQuery, invalidQuery, http.StatusBadRequest, "The query can't be read."},
+	{invalidQuery, invalidQuery, http.StatusBadRequest, "The query can't be honoured."},
 	{invalidHeader, invalidHeader, http.StatusBadRequest, "A header can't be honoured."},
 	{store.ErrCursor, invalidCursor, http.StatusBadRequest, "That is not a cursor of this list."},
 	{crossOrigin, crossOrigin, http.StatusForbidden, "A page of another site may not do this."},
