@@ -4,19 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/statusd/statusd/internal/config"
 	"github.com/statusd/statusd/internal/store"
+	"github.com/statusd/statusd/internal/table"
 )
 
 // patience is how long a store that is away at the start is waited for.
 var patience = 30 * time.Second
 
-// prepare makes the table be there, or sees that it is. Only a store that is
-// away is asked again.
+// prepare makes the table be there, or sees that it is. A store that is away is
+// asked again, one that refuses is not.
 func prepare(ctx context.Context, c config.Config, s *store.Store, log zerolog.Logger) error {
 	deadline := time.Now().Add(patience)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
@@ -24,7 +26,7 @@ func prepare(ctx context.Context, c config.Config, s *store.Store, log zerolog.L
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !errors.Is(err, store.ErrUnavailable):
+		case !errors.Is(err, store.ErrUnavailable), refused(err):
 			return err
 		case time.Until(deadline) < pause:
 			return fmt.Errorf("the store did not answer within %s: %w", patience, err)
@@ -43,20 +45,37 @@ func prepare(ctx context.Context, c config.Config, s *store.Store, log zerolog.L
 func prepareOnce(ctx context.Context, c config.Config, s *store.Store) error {
 	soon, cancel := context.WithTimeout(ctx, c.RequestTimeout)
 	defer cancel()
-	err := describe(soon, c, s)
-	if c.CreateTable && (err == nil || errors.Is(err, store.ErrNotFound)) {
+	d, err := describe(soon, c, s)
+	switch {
+	case c.CreateTable && (err == nil || errors.Is(err, store.ErrNotFound)):
 		return s.CreateTable(ctx)
+	case err != nil:
+		return err
 	}
-	return err
+	return complete(d)
 }
 
-// describe fails if the table is not there.
-func describe(ctx context.Context, c config.Config, s *store.Store) error {
-	_, err := s.Describe(ctx)
+// describe tells what the table is like. A noTableError if it is not there.
+func describe(ctx context.Context, c config.Config, s *store.Store) (table.Description, error) {
+	d, err := s.Describe(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		return noTableError(c.Table)
+		return d, noTableError(c.Table)
 	}
-	return err
+	return d, err
+}
+
+// complete fails if a table that the service is not to change lacks something
+// that it needs.
+func complete(d table.Description) error {
+	if d.Key.Name != "request_id" || d.Key.Type != "S" {
+		return &table.SchemaError{Table: d.Table, Difference: fmt.Sprintf("its key is %s (%s), not request_id (S)", d.Key.Name, d.Key.Type)}
+	}
+	for _, name := range []string{"by_status", "by_owner"} {
+		if !slices.ContainsFunc(d.Indexes, func(i table.IndexDescription) bool { return i.Name == name }) {
+			return &table.SchemaError{Table: d.Table, Difference: fmt.Sprintf("it has no index %s; statusd table create adds it", name)}
+		}
+	}
+	return nil
 }
 
 // noTableError is a table that is not there, by its name.

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/statusd/statusd/internal/config"
 	"github.com/statusd/statusd/internal/table"
 	"github.com/statusd/statusd/internal/table/embedded"
 )
 
-// refused asserts that serving ends at once, with one line, and returns it.
-func refused(t *testing.T, environ []string) string {
+// refuses asserts that serving ends at once, with one line, and returns it.
+func refuses(t *testing.T, environ []string) string {
 	t.Helper()
 	code, stdout, stderr := invoke(t, environ)
 	require.Equal(t, exitFailed, code)
@@ -28,7 +32,7 @@ func TestAPortInUseIsToldInOneLine(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, taken.Close()) })
-	line := refused(t, environment(t, "ADDR="+taken.Addr().String()))
+	line := refuses(t, environment(t, "ADDR="+taken.Addr().String()))
 	require.Contains(t, line, taken.Addr().String()+": bind: address already in use")
 }
 
@@ -36,7 +40,7 @@ func TestAFileThatAnotherProcessHasOpenIsToldInOneLine(t *testing.T) {
 	t.Parallel()
 	environ := environment(t)
 	launch(t, environ)
-	require.Contains(t, refused(t, environ), "another process has it open")
+	require.Contains(t, refuses(t, environ), "another process has it open")
 }
 
 func TestATableOfAnotherShapeIsToldInOneLine(t *testing.T) {
@@ -51,16 +55,62 @@ func TestATableOfAnotherShapeIsToldInOneLine(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, jobs.CreateTable(t.Context(), table.Capacity{}))
 	require.NoError(t, engine.Close())
-	require.Contains(t, refused(t, environment(t, "DATA="+path)), "job_id")
+	require.Contains(t, refuses(t, environment(t, "DATA="+path)), "job_id")
 }
 
 func TestATableIsNotMadeUnlessAskedFor(t *testing.T) {
 	t.Parallel()
 	environ := environment(t, "TABLE=status-tabel", "CREATE_TABLE=false")
-	require.Equal(t, "statusd: there is no table status-tabel; statusd table create makes it\n", refused(t, environ))
+	require.Equal(t, "statusd: there is no table status-tabel; statusd table create makes it\n", refuses(t, environ))
 	code, _, _ := invoke(t, environ, "table", "create")
 	require.Equal(t, exitOK, code)
 	start(t, environ)
+}
+
+func TestATableThatIsNotToBeChangedHasToBeComplete(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, environ []string) {
+		putOlder(t, environ)
+		environ = append(environ, "STATUSD_CREATE_TABLE=false")
+		require.Contains(t, refuses(t, environ), "it has no index by_status; statusd table create adds it")
+		code, _, stderr := invoke(t, environ, "table", "create")
+		require.Equal(t, exitOK, code, stderr)
+		start(t, environ)
+	})
+}
+
+func TestEveryIndexOfTheStoreIsAskedFor(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(environment(t))
+	require.NoError(t, err)
+	s, closeStore, err := openStore(t.Context(), c, func(table.Call) {})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, closeStore()) })
+	require.NoError(t, s.CreateTable(t.Context()))
+	whole, err := s.Describe(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, complete(whole))
+	for i, index := range whole.Indexes {
+		part := whole
+		part.Indexes = slices.Delete(slices.Clone(whole.Indexes), i, i+1)
+		require.ErrorContains(t, complete(part), "no index "+index.Name)
+	}
+	whole.Key.Name = "job_id"
+	require.ErrorIs(t, complete(whole), table.ErrSchema)
+}
+
+func TestCredentialsThatAreRefusedAreToldAtOnce(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type": "com.amazon.coral.service#UnrecognizedClientException", "message": "The security token is invalid."}`)
+	}))
+	t.Cleanup(refusing.Close)
+	line := refuses(t, environment(t, "STORE=dynamodb", "DYNAMODB_ENDPOINT="+refusing.URL))
+	require.Contains(t, line, "UnrecognizedClientException: The security token is invalid.")
+	require.EqualValues(t, 1, asked.Load())
 }
 
 func TestAStoreThatStaysAwayIsToldInOneLine(t *testing.T) {

@@ -34,7 +34,7 @@ func tableCreate(ctx context.Context, c config.Config, stdout, _ io.Writer) erro
 
 func tableMigrate(ctx context.Context, c config.Config, stdout, stderr io.Writer) error {
 	return onTable(ctx, c, func(s *store.Store) error {
-		if err := describe(ctx, c, s); err != nil { // a mistyped name makes no table
+		if _, err := describe(ctx, c, s); err != nil { // a mistyped name makes no table
 			return err
 		}
 		if err := s.CreateTable(ctx); err != nil { // the indexes that it lacks
@@ -57,10 +57,7 @@ func tableMigrate(ctx context.Context, c config.Config, stdout, stderr io.Writer
 
 func tableDescribe(ctx context.Context, c config.Config, stdout, _ io.Writer) error {
 	return onTable(ctx, c, func(s *store.Store) error {
-		d, err := s.Describe(ctx)
-		if errors.Is(err, store.ErrNotFound) {
-			return noTableError(c.Table)
-		}
+		d, err := describe(ctx, c, s)
 		if err != nil {
 			return err
 		}
