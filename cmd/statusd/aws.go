@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -43,7 +42,6 @@ func awsConfig(ctx context.Context, endpoint string) (aws.Config, error) {
 // refused tells of an answer by which DynamoDB will stay, such as to credentials
 // that it does not know, or that have not the rights.
 func refused(err error) bool {
-	var answer *awshttp.ResponseError
-	return errors.As(err, &answer) && answer.HTTPStatusCode() < http.StatusInternalServerError &&
-		!retry.NewStandard().IsErrorRetryable(err)
+	var answer *awshttp.ResponseError // also, with status 0, of an answer that never came
+	return errors.As(err, &answer) && answer.HTTPStatusCode()/100 == 4 && !retry.NewStandard().IsErrorRetryable(err)
 }

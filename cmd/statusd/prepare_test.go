@@ -122,6 +122,22 @@ func TestAStoreThatStaysAwayIsToldInOneLine(t *testing.T) {
 	require.Contains(t, lines[len(lines)-1], "connection refused")
 }
 
+func TestAStoreThatHangsIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	release := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked.Add(1)
+		<-release
+	}))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(release) })
+	code, _, stderr := invoke(t, environment(t, "STORE=dynamodb", "DYNAMODB_ENDPOINT="+hanging.URL, "REQUEST_TIMEOUT=50ms"))
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "statusd: the store did not answer within "+patience.String())
+	require.Greater(t, asked.Load(), int64(1))
+}
+
 func TestHealthIsToldWhileTheStoreIsStillAwayAndASignalEndsTheWaiting(t *testing.T) {
 	t.Parallel()
 	asked, release := make(chan struct{}, 100), make(chan struct{})
