@@ -119,7 +119,7 @@ func (a *application) run(ctx context.Context) (Result, error) {
 		}
 		if written != nil {
 			a.cache.wrote(a.id, written, now)
-			a.config.Observe(a.id, written)
+			a.observe(a.id, written)
 			result.Snapshot = written
 			return result, nil
 		}

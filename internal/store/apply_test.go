@@ -293,13 +293,34 @@ func TestAReadThatBeganBeforeAWriteNeverReplacesIt(t *testing.T) {
 	}
 	found, err := s.Get(t.Context(), "job")
 	require.NoError(t, err)
-	require.Equal(t, model.InProgress, found.Status, "its own replica's write is seen at once")
+	require.Equal(t, model.Started, found.Status, "as it was while it was read")
 	seen, _, _ := s.Seen("job")
 	require.Equal(t, model.InProgress, seen.Status)
 
 	e.after["get"] = func() error { return s.Delete(t.Context(), "job") }
 	_, err = s.Get(t.Context(), "job")
-	require.ErrorIs(t, err, ErrNotFound)
+	require.NoError(t, err)
+	seen, _, known := s.Seen("job")
+	require.True(t, known)
+	require.Nil(t, seen)
+}
+
+func TestADeleteWhoseAnswerIsLostNeverDeletesTheJobThatWasMadeAnew(t *testing.T) {
+	t.Parallel()
+	e, clock := newEngine(t), newTestClock()
+	a, b := newStore(t, e, clock), newStore(t, e, clock)
+	apply(t, a, "job", report(model.Success, 1, 0))
+	e.before["delete"] = func() error { // an earlier attempt has come through, whose answer was lost
+		require.NoError(t, b.Delete(t.Context(), "job"))
+		clock.advance(time.Second)
+		apply(t, b, "job", report(model.Started, 1, 0))
+		return errLost
+	}
+	require.ErrorIs(t, a.Delete(t.Context(), "job"), ErrUnavailable)
+	require.Equal(t, model.Started, stored(t, e, clock, "job").Status)
+
+	apply(t, b, "job", report(model.InProgress, 1, 1))
+	require.NoError(t, a.Delete(t.Context(), "job"), "whoever wrote it last")
 }
 
 func TestAReadOfTheSameWriteKeepsTheEncodedForm(t *testing.T) {
@@ -320,11 +341,10 @@ func TestTheObserverIsToldOfEveryWriteBeforeItsAuthor(t *testing.T) {
 	t.Parallel()
 	e, clock := newEngine(t), newTestClock()
 	var told []*Snapshot
-	s := newStore(t, e, clock, func(c *Config) {
-		c.Observe = func(id string, written *Snapshot) {
-			require.Equal(t, "job", id)
-			told = append(told, written)
-		}
+	s := newStore(t, e, clock)
+	s.Observe(func(id string, written *Snapshot) {
+		require.Equal(t, "job", id)
+		told = append(told, written)
 	})
 	first := apply(t, s, "job", report(model.Started, 1, 0)).Snapshot
 	second := apply(t, s, "job", report(model.Success, 1, 0)).Snapshot

@@ -59,7 +59,8 @@ func (c *cache) get(id string) (entry, bool) { return c.entries.GetIfPresent(id)
 
 // reading notes that a read of the store begins, and returns how to offer what
 // it finds. The offer is turned down if a write has ended meanwhile, or if the
-// cache holds what a later read found; it returns the newer of the two.
+// cache holds what a later read found. It returns what was found, in the form
+// that is held already if that is of the same write.
 func (c *cache) reading(id string, began time.Time) (offer func(found *Snapshot) *Snapshot) {
 	stripe := c.stripes.of(id)
 	stripe.mu.Lock()
@@ -72,11 +73,8 @@ func (c *cache) reading(id string, began time.Time) (offer func(found *Snapshot)
 		if known && found != nil && held.snapshot.same(found) {
 			found = held.snapshot // its encoded form is kept
 		}
-		overtaken := stripe.generation != generation || held.asOf.After(began)
-		switch {
-		case known && overtaken && (found == nil || found.Version <= held.version()):
-			return held.record()
-		case stripe.generation == generation:
+		later := known && held.asOf.After(began) && (found == nil || found.Version <= held.version())
+		if stripe.generation == generation && !later {
 			c.put(id, found, began)
 		}
 		return found

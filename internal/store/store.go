@@ -17,6 +17,7 @@ type Store struct {
 	stripes *striped
 	cache   *cache
 	health  *health
+	observe func(id string, written *Snapshot)
 }
 
 // Config is what a Store needs to know.
@@ -29,10 +30,6 @@ type Config struct {
 	// Exclusive says that nobody else writes to the table, so that what this
 	// replica saw last stays true.
 	Exclusive bool
-	// Observe is told of every write that this replica made, in the order of
-	// one job's writes, before its author is; nil is a delete. It must not
-	// block.
-	Observe func(id string, written *Snapshot)
 }
 
 // New returns the store of a table in that engine. Nothing is sent.
@@ -43,9 +40,6 @@ func New(engine table.Engine, c Config) (*Store, error) {
 	if c.Shards == 0 {
 		c.Shards = 1
 	}
-	if c.Observe == nil {
-		c.Observe = func(string, *Snapshot) {}
-	}
 	t, err := table.New[row](engine, c.Table, table.WithClock(c.Clock))
 	if err != nil {
 		return nil, err
@@ -54,8 +48,14 @@ func New(engine table.Engine, c Config) (*Store, error) {
 	return &Store{
 		config: c, table: t, stripes: stripes,
 		cache: newCache(stripes), health: newHealth(c.Clock),
+		observe: func(string, *Snapshot) {},
 	}, nil
 }
+
+// Observe has every write that this replica makes told: one job's in their
+// order, each before its author learns of it; nil is a delete. It must not
+// block, and be set before the first write.
+func (s *Store) Observe(told func(id string, written *Snapshot)) { s.observe = told }
 
 // CreateTable makes the table be there. See [table.Table.CreateTable].
 func (s *Store) CreateTable(ctx context.Context) error {
@@ -157,19 +157,51 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	}
 	defer unlock()
 	began := s.config.Clock()
-	_, err = s.table.Delete(ctx, id)
-	s.health.note(ctx, err)
+	err = s.remove(ctx, id)
 	switch {
-	case err == nil, errors.Is(err, ErrCorrupt): // gone, though nobody could read it
+	case err == nil:
 		s.cache.wrote(id, nil, began)
-		s.config.Observe(id, nil)
-		return nil
+		s.observe(id, nil)
 	case errors.Is(err, ErrNotFound):
 		s.cache.wrote(id, nil, began)
 	default:
 		s.cache.forget(id)
 	}
 	return err
+}
+
+// remove deletes the record that was seen, and no other one: a request whose
+// answer is lost is sent again, and would delete a job that was made anew in
+// between.
+func (s *Store) remove(ctx context.Context, id string) error {
+	seen, _ := s.cache.get(id)
+	current, err := seen.record(), error(nil)
+	if current == nil {
+		current, err = s.read(ctx, id)
+	}
+	for range writeTries {
+		switch {
+		case errors.Is(err, ErrCorrupt): // nobody can tell one write of it from another
+			if _, err = s.table.Delete(ctx, id); errors.Is(err, ErrCorrupt) {
+				return nil // it is gone, though it could not be read
+			}
+			return err
+		case err != nil:
+			return err
+		case current == nil:
+			return ErrNotFound
+		}
+		_, err = s.table.Delete(ctx, id, current.lock()...)
+		s.health.note(ctx, err)
+		var conflict *table.ConflictError[row]
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &conflict):
+			current, err = &Snapshot{row: conflict.Found}, nil
+		}
+	}
+	return s.unavailable("deleting", errors.New("too many writers at one job"))
 }
 
 // lock waits for this replica's turn to write to a job.

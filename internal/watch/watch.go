@@ -23,7 +23,10 @@ type Watch struct {
 
 // flights are the reads of one record: the one under way, and the one that
 // begins when it has ended, for those who came too late for it.
-type flights struct{ now, next *flight }
+type flights struct {
+	now, next *flight
+	overtaken bool // by a write of this replica: the one under way may not show it
+}
 
 // flight is one read that several wait for.
 type flight struct {
@@ -35,7 +38,19 @@ type flight struct {
 // New returns a Watch. What this replica saw less than freshness ago is
 // answered without a read; a read takes timeout at most.
 func New(s *store.Store, freshness, timeout time.Duration) *Watch {
-	return &Watch{store: s, freshness: freshness, timeout: timeout, clock: time.Now, flights: make(map[string]*flights)}
+	w := &Watch{store: s, freshness: freshness, timeout: timeout, clock: time.Now, flights: make(map[string]*flights)}
+	s.Observe(w.wrote)
+	return w
+}
+
+// wrote is told of every write of this replica. From then on nobody is to see
+// what was there before.
+func (w *Watch) wrote(id string, _ *store.Snapshot) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f := w.flights[id]; f != nil {
+		f.overtaken = true
+	}
 }
 
 // Get returns a record that this replica wrote, or saw, less than the freshness
@@ -60,8 +75,8 @@ func (w *Watch) Get(ctx context.Context, id string, fresh bool) (*store.Snapshot
 	}
 }
 
-// join returns the flight to wait for: the one under way, or, for a fresh
-// read, one that has not begun.
+// join returns the flight to wait for: the one under way, or, for a fresh read
+// and after a write, one that has not begun.
 func (w *Watch) join(ctx context.Context, id string, fresh bool) *flight {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,7 +87,7 @@ func (w *Watch) join(ctx context.Context, id string, fresh bool) *flight {
 		w.flights[id] = f
 		go w.fly(context.WithoutCancel(ctx), id, f)
 		return f.now
-	case !fresh:
+	case !fresh && !f.overtaken:
 		return f.now
 	case f.next == nil:
 		f.next = newFlight()
@@ -91,6 +106,7 @@ func (w *Watch) fly(ctx context.Context, id string, f *flights) {
 		w.mu.Lock()
 		close(flight.done)
 		flight, f.now, f.next = f.next, f.next, nil
+		f.overtaken = false
 		if flight == nil {
 			delete(w.flights, id)
 		}

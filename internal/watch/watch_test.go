@@ -151,6 +151,33 @@ func TestAFreshReadBeginsAfterItsRequestAndIsShared(t *testing.T) {
 	require.Empty(t, w.flights)
 }
 
+func TestAReaderIsNeverAnsweredOlderThanAWriteThatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	e, a, b := replicas(t)
+	report(t, b, model.Started)
+	w := New(a, 0, time.Minute) // what was written is no longer fresh
+	h := e.hold()
+	early := make(chan *store.Snapshot)
+	get := func(to chan *store.Snapshot) {
+		found, err := w.Get(t.Context(), "job", false)
+		require.NoError(t, err)
+		to <- found
+	}
+	go get(early)
+	<-h.reached
+	report(t, a, model.Success)
+	late := make(chan *store.Snapshot)
+	go get(late)
+	require.Eventually(t, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.flights["job"].next != nil
+	}, time.Minute, time.Millisecond)
+	close(h.release)
+	require.Equal(t, model.Started, (<-early).Status)
+	require.Equal(t, model.Success, (<-late).Status)
+}
+
 func TestAReaderWhoHangsUpDoesNotStopTheReadOfOthers(t *testing.T) {
 	t.Parallel()
 	e, a, b := replicas(t)

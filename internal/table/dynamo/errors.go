@@ -66,13 +66,12 @@ func translate(operation, name string, err error, doubtful bool) error {
 	var refused smithy.APIError
 	switch {
 	case errors.As(err, &failed):
-		found := next(failed.Item)
-		if operation == "DeleteItem" && found == nil && doubtful {
-			// An earlier attempt has deleted it, or somebody else has. A Put or
-			// Update leaves a trace in the item, by which its author can tell.
+		if operation == "DeleteItem" && doubtful {
+			// An earlier attempt may have deleted it, whatever is there now. A
+			// Put or Update leaves its author a trace in the item, this doesn't.
 			return unavailable
 		}
-		return &table.ConditionError{Found: found}
+		return &table.ConditionError{Found: next(failed.Item)}
 	case errors.As(err, &missing):
 		unavailable.Cause = fmt.Errorf("there is no such table or index: %w", err)
 		return unavailable
