@@ -22,9 +22,10 @@ type conn struct {
 
 // openConn returns a connection on which the statements have been executed.
 func openConn(path string, statements ...string) (*conn, error) {
-	// As a URI, so that a ? or % in the path is part of the name.
-	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
-	raw, err := new(sqlite.Driver).Open(name)
+	// As a URI, so that a ? or % in the path is part of the name. By mode rw
+	// SQLite makes no new file where one was taken away while we ran.
+	name := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=rw"}
+	raw, err := new(sqlite.Driver).Open(name.String())
 	if err != nil {
 		return nil, err
 	}

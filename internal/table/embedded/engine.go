@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"modernc.org/sqlite"
 
 	"github.com/statusd/statusd/internal/table"
 )
@@ -26,6 +26,8 @@ const (
 	// checkpointPages is how many pages the log grows to before it is written
 	// back. SQLite's 1,000 make a checkpoint of every few commits.
 	checkpointPages = 8000
+	// notDatabase is SQLITE_NOTADB. https://www.sqlite.org/rescode.html
+	notDatabase = 26
 )
 
 // Engine stores tables in one file. See [Open].
@@ -55,8 +57,8 @@ type settings struct {
 func Observe(o table.Observer) Option { return func(s *settings) { s.observe = o } }
 
 // SweepEvery sets how often the records of all tables are gone through for
-// those past their time to live; ten minutes by default. They count as absent
-// in any case: this gives their room back.
+// those past their time to live; ten minutes by default, never if it is 0. They
+// count as absent in any case: this gives their room back.
 func SweepEvery(d time.Duration) Option { return func(s *settings) { s.sweepEvery = d } }
 
 // Open opens the file, or makes it, and its folder. A file that another
@@ -91,6 +93,9 @@ func open(path string, s settings) (_ *Engine, err error) {
 			_ = e.lock.Unlock()
 		}
 	}()
+	if err := makeFile(path); err != nil {
+		return nil, err
+	}
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
@@ -124,8 +129,28 @@ func open1(path string, statements ...string) (*conn, error) {
 // openWriter opens the connection that writes. FULL makes each commit wait
 // until the log is on disk; in WAL mode NORMAL does not.
 func openWriter(path string) (*conn, error) {
-	return open1(path, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
-		"PRAGMA wal_autocheckpoint = "+strconv.Itoa(checkpointPages))
+	c, err := open1(path, "PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = "+strconv.Itoa(checkpointPages))
+	if err != nil {
+		return nil, err
+	}
+	mode, err := c.one("PRAGMA journal_mode = WAL")
+	if err == nil && mode[0] != "wal" { // SQLite goes on without it
+		err = errors.New("the file system can't do write-ahead logging: it has no shared memory")
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// makeFile makes an empty file if there is none, and tests that it can be
+// written: SQLite would only read one that can't be.
+func makeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // checkFile tests whose file it is, before anything is changed in it.
@@ -137,6 +162,10 @@ func checkFile(path string) error {
 	var found [3]int64
 	for i, question := range []string{"PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema"} {
 		row, err := c.one(question)
+		var refused *sqlite.Error
+		if errors.As(err, &refused) && refused.Code() == notDatabase {
+			err = errors.New("not a file of statusd: no database at all")
+		}
 		if err != nil {
 			return errors.Join(err, c.close())
 		}
@@ -155,8 +184,7 @@ func checkFile(path string) error {
 // makeCatalogue marks the file as ours and reads what tables there are.
 func makeCatalogue(c *conn) (map[string]*layout, error) {
 	statements := append([]string{"BEGIN IMMEDIATE"}, catalogue...)
-	statements = append(statements, fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-		fmt.Sprintf("PRAGMA user_version = %d", fileVersion), "COMMIT")
+	statements = append(statements, fmt.Sprintf("PRAGMA application_id = %d", applicationID), stampVersion, "COMMIT")
 	for _, s := range statements {
 		if _, err := c.exec(s); err != nil {
 			return nil, err
@@ -164,6 +192,10 @@ func makeCatalogue(c *conn) (map[string]*layout, error) {
 	}
 	return loadLayouts(c)
 }
+
+// stampVersion notes the version in the file. It is written each time, even if
+// nothing changes by it.
+var stampVersion = fmt.Sprintf("PRAGMA user_version = %d", fileVersion)
 
 // Close waits for the writes that have begun, refuses others, and closes the
 // file.
@@ -188,23 +220,22 @@ func (e *Engine) closeReaders(n int) error {
 
 // read runs one short read on a connection of the pool.
 func (e *Engine) read(ctx context.Context, doing func(c *conn) error) error {
-	var c *conn
 	select {
-	case c = <-e.readers:
+	case <-e.closing:
+		return errClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	default:
-		select {
-		case c = <-e.readers:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-e.closing:
-			return errClosed
-		}
 	}
-	defer func() { e.readers <- c }()
-	if err := ctx.Err(); err != nil {
+	select {
+	case c := <-e.readers:
+		defer func() { e.readers <- c }()
+		return doing(c)
+	case <-e.closing:
+		return errClosed
+	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	return doing(c)
 }
 
 var errClosed = errors.New("the store is closed")
@@ -241,17 +272,4 @@ func (e *Engine) layout(s *table.Schema) (*layout, error) {
 		return nil, fmt.Errorf("there is no table %s", s.Table)
 	}
 	return l, nil
-}
-
-// one reads the present row of a key.
-func (l *layout) one(c *conn, key driver.Value) (found record, err error) {
-	err = c.query(l.selectOne, func(row []driver.Value) error {
-		found.id, found.rev = row[0].(int64), row[1].(int64)
-		found.item, err = parseItem(row[2].(string))
-		return err
-	}, key)
-	if errors.Is(err, errItem) {
-		err = &table.CorruptError{Table: l.name, Key: fmt.Sprint(key), Problem: table.Problem{Attribute: "item", Reason: err.Error()}}
-	}
-	return found, err
 }

@@ -65,6 +65,7 @@ func TestAFileThatIsNotOursIsRefusedAndLeftAsItIs(t *testing.T) {
 	t.Run("another program's database", func(t *testing.T) {
 		t.Parallel()
 		path := filepath.Join(t.TempDir(), "other.db")
+		require.NoError(t, makeFile(path))
 		c, err := openConn(path, "CREATE TABLE t (x)")
 		require.NoError(t, err)
 		require.NoError(t, c.close())
@@ -81,7 +82,7 @@ func TestAFileThatIsNotOursIsRefusedAndLeftAsItIs(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "notes.txt")
 		require.NoError(t, os.WriteFile(path, []byte("these are notes, and quite a few of them are long\n"), 0o600))
 		_, err := Open(path)
-		require.ErrorContains(t, err, "not a database")
+		require.ErrorContains(t, err, "not a file of statusd")
 	})
 	t.Run("a folder", func(t *testing.T) {
 		t.Parallel()

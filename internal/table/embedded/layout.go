@@ -130,7 +130,7 @@ func (l *layout) differs(s *table.Schema) error {
 		return say("its partition key is %s, not %s", l.key.Name, s.Key.Name)
 	case l.key.Type != s.Key.Type:
 		return say("its partition key %s is a %s, not a %s", l.key.Name, l.key.Type, s.Key.Type)
-	case l.ttl != s.TTL && s.TTL != "":
+	case l.ttl != s.TTL && l.ttl != "" && s.TTL != "":
 		return say("its time to live is %q, not %q", l.ttl, s.TTL)
 	}
 	for _, declared := range s.Indexes {
@@ -173,11 +173,39 @@ func (l *layout) stored(item table.Item) (ttl, text driver.Value, keys []driver.
 			ttl = seconds
 		}
 	}
-	keys = make([]driver.Value, len(l.columns))
+	return ttl, string(appendItem(make([]byte, 0, 512), item, l.key.Name)), l.columnsOf(item)
+}
+
+// columnsOf returns the columns of an item's indexes. What no index can hold,
+// written before there was one, is in none, as on DynamoDB.
+func (l *layout) columnsOf(item table.Item) []driver.Value {
+	values := make([]driver.Value, len(l.columns))
 	for i, name := range l.columns {
-		keys[i] = column(item[name])
+		if av, ok := item[name]; ok && l.checkKey(name, av) == nil {
+			values[i] = column(av)
+		}
 	}
-	return ttl, string(appendItem(make([]byte, 0, 512), item, l.key.Name)), keys
+	return values
+}
+
+// parse reads the item of a row.
+func (l *layout) parse(key, stored driver.Value) (table.Item, error) {
+	text, _ := stored.(string) // another program may have left a BLOB
+	item, err := parseItem(text)
+	if err != nil {
+		return nil, &table.CorruptError{Table: l.name, Key: fmt.Sprint(key), Problem: table.Problem{Attribute: "item", Reason: err.Error()}}
+	}
+	return item, nil
+}
+
+// one reads the present row of a key.
+func (l *layout) one(c *conn, key driver.Value) (found record, err error) {
+	err = c.query(l.selectOne, func(row []driver.Value) error {
+		found.id, found.rev = row[0].(int64), row[1].(int64)
+		found.item, err = l.parse(key, row[2])
+		return err
+	}, key)
+	return found, err
 }
 
 // loadLayouts reads the catalogue.

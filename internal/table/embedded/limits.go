@@ -1,8 +1,12 @@
 package embedded
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -14,45 +18,51 @@ const (
 	itemMost     = 400 << 10 // bytes
 	keyMost      = 2048      // bytes of a partition key
 	indexKeyMost = 1024      // bytes of an index's range attribute
+	nestedMost   = 31        // maps and lists within one another
 )
 
 // normalized returns the item as DynamoDB would give it back, or why it would
-// refuse it. It is a copy; the values within are new where they differ.
+// refuse it. It is a copy of all of it.
 func (l *layout) normalized(item table.Item) (table.Item, error) {
 	clean := make(table.Item, len(item))
 	for name, av := range item {
-		value, err := normalizedValue(av)
+		value, err := normalizedValue(av, nestedMost)
 		if err != nil {
 			return nil, l.invalid(name, err.Error())
+		}
+		if err := l.checkKey(name, value); err != nil {
+			return nil, err
 		}
 		clean[name] = value
 	}
 	return clean, nil
 }
 
-// checked tests an item as a whole: its keys, and its size.
-func (l *layout) checked(item table.Item) error {
-	for _, index := range l.indexes {
-		for _, name := range []string{index.Hash, index.Range} {
-			av, there := item[name]
-			if !there {
-				continue
-			}
-			if kind := l.types[name]; kindOf(av) != kind {
-				return l.invalid(name, fmt.Sprintf("is a key of index %s: not %s, but %s", index.Name, kind, kindOf(av)))
-			}
-			if sizeOf(av) == 0 {
-				return l.invalid(name, "is a key of index "+index.Name+": not empty")
-			}
-			most := keyMost
-			if name == index.Range {
-				most = indexKeyMost
-			}
-			if sizeOf(av) > most {
-				return l.tooLarge(name, sizeOf(av), most)
-			}
+// checkKey tests a value that stands in the key of an index.
+func (l *layout) checkKey(name string, av types.AttributeValue) error {
+	for _, i := range l.indexes {
+		most := keyMost
+		switch name {
+		case i.Hash:
+		case i.Range:
+			most = indexKeyMost
+		default:
+			continue
+		}
+		switch size := sizeOf(av); {
+		case kindOf(av) != l.types[name]:
+			return l.invalid(name, fmt.Sprintf("is a key of index %s: not %s, but %s", i.Name, l.types[name], kindOf(av)))
+		case size == 0:
+			return l.invalid(name, "is a key of index "+i.Name+": not empty")
+		case size > most:
+			return l.tooLarge(name, size, most)
 		}
 	}
+	return nil
+}
+
+// checkSize tests an item as a whole.
+func (l *layout) checkSize(item table.Item) error {
 	size := 0
 	for name, av := range item {
 		size += len(name) + sizeOf(av)
@@ -71,20 +81,32 @@ func (l *layout) invalid(attribute, reason string) error {
 	return &table.InvalidError{Table: l.name, Problems: []table.Problem{{Attribute: attribute, Reason: reason}}}
 }
 
-// normalizedValue gives numbers their one form, and refuses empty sets and
+// normalizedValue copies a value that may hold so many levels of maps and
+// lists. It gives numbers and text their one form, and refuses empty sets and
 // what is no value at all.
-func normalizedValue(av types.AttributeValue) (types.AttributeValue, error) {
+func normalizedValue(av types.AttributeValue, levels int) (types.AttributeValue, error) {
 	switch av := av.(type) {
+	case *types.AttributeValueMemberS:
+		return &types.AttributeValueMemberS{Value: utf8Text(av.Value)}, nil
 	case *types.AttributeValueMemberN:
 		n, err := table.NormalizeNumber(av.Value)
-		if err != nil || n == av.Value {
-			return av, err
+		return &types.AttributeValueMemberN{Value: n}, err
+	case *types.AttributeValueMemberB:
+		return &types.AttributeValueMemberB{Value: slices.Clone(av.Value)}, nil
+	case *types.AttributeValueMemberBOOL:
+		return &types.AttributeValueMemberBOOL{Value: av.Value}, nil
+	case *types.AttributeValueMemberNULL:
+		if !av.Value {
+			return nil, errors.New("a NULL that is false")
 		}
-		return &types.AttributeValueMemberN{Value: n}, nil
+		return &types.AttributeValueMemberNULL{Value: true}, nil
 	case *types.AttributeValueMemberM:
+		if levels == 0 {
+			return nil, errDeep
+		}
 		m := make(table.Item, len(av.Value))
 		for name, inner := range av.Value {
-			value, err := normalizedValue(inner)
+			value, err := normalizedValue(inner, levels-1)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -92,45 +114,59 @@ func normalizedValue(av types.AttributeValue) (types.AttributeValue, error) {
 		}
 		return &types.AttributeValueMemberM{Value: m}, nil
 	case *types.AttributeValueMemberL:
-		list := make([]types.AttributeValue, len(av.Value))
-		for i, inner := range av.Value {
-			value, err := normalizedValue(inner)
-			if err != nil {
-				return nil, err
-			}
-			list[i] = value
+		if levels == 0 {
+			return nil, errDeep
 		}
-		return &types.AttributeValueMemberL{Value: list}, nil
+		list, err := mapped(av.Value, func(inner types.AttributeValue) (types.AttributeValue, error) {
+			return normalizedValue(inner, levels-1)
+		})
+		return &types.AttributeValueMemberL{Value: list}, err
 	case *types.AttributeValueMemberSS:
-		return av, checkSet(av.Value, func(s string) string { return s })
-	case *types.AttributeValueMemberBS:
-		return av, checkSet(av.Value, func(b []byte) string { return string(b) })
+		set, err := mapped(av.Value, func(s string) (string, error) { return utf8Text(s), nil })
+		return &types.AttributeValueMemberSS{Value: set}, cmp.Or(err, checkSet(set))
 	case *types.AttributeValueMemberNS:
-		numbers := make([]string, len(av.Value))
-		for i, text := range av.Value {
-			n, err := table.NormalizeNumber(text)
-			if err != nil {
-				return nil, err
-			}
-			numbers[i] = n
-		}
-		return &types.AttributeValueMemberNS{Value: numbers}, checkSet(numbers, func(s string) string { return s })
-	case nil:
-		return nil, fmt.Errorf("no value")
+		set, err := mapped(av.Value, table.NormalizeNumber)
+		return &types.AttributeValueMemberNS{Value: set}, cmp.Or(err, checkSet(set))
+	case *types.AttributeValueMemberBS:
+		set, err := mapped(av.Value, func(b []byte) ([]byte, error) { return slices.Clone(b), nil })
+		return &types.AttributeValueMemberBS{Value: set}, cmp.Or(err, checkSet(set))
 	}
-	return av, nil
+	return nil, errors.New("no value")
 }
 
-func checkSet[T any](set []T, text func(T) string) error {
+var errDeep = fmt.Errorf("more than %d maps and lists within one another", nestedMost)
+
+// mapped returns what one makes of each element.
+func mapped[T any](list []T, one func(T) (T, error)) ([]T, error) {
+	results := make([]T, len(list))
+	for i, element := range list {
+		result, err := one(element)
+		if err != nil {
+			return nil, err
+		}
+		results[i] = result
+	}
+	return results, nil
+}
+
+// utf8Text puts U+FFFD for each byte that is no UTF-8, as the SDK sends it.
+func utf8Text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
+}
+
+func checkSet[T string | []byte](set []T) error {
 	if len(set) == 0 {
-		return fmt.Errorf("an empty set")
+		return errors.New("an empty set")
 	}
 	seen := make(map[string]bool, len(set))
 	for _, element := range set {
-		if seen[text(element)] {
-			return fmt.Errorf("an element twice in a set")
+		if seen[string(element)] {
+			return errors.New("an element twice in a set")
 		}
-		seen[text(element)] = true
+		seen[string(element)] = true
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -12,8 +14,12 @@ import (
 	"github.com/statusd/statusd/internal/table"
 )
 
-// scanPage is how many items a page of a scan has.
-const scanPage = 500
+const (
+	// scanPage is how many items a page of a scan has at most.
+	scanPage = 500
+	// pageMost is after how many bytes a page ends, as on DynamoDB.
+	pageMost = 1 << 20
+)
 
 // reading is a read of one table, on a connection of the pool.
 func (e *Engine) reading(ctx context.Context, operation string, s *table.Schema, doing func(c *conn, l *layout) error) error {
@@ -66,64 +72,70 @@ func (e *Engine) BatchGet(ctx context.Context, s *table.Schema, keys []types.Att
 // Query implements [table.Engine].
 func (e *Engine) Query(ctx context.Context, s *table.Schema, q table.Query) (page table.Page, err error) {
 	err = e.reading(ctx, "Query", s, func(c *conn, l *layout) error {
-		if i, ok := l.index(q.Index.Name); !ok || !i.complete {
+		i, ok := l.index(q.Index.Name)
+		if !ok || !i.complete {
 			return &table.SchemaError{Table: l.name, Difference: fmt.Sprintf("it has no index %s", q.Index.Name)}
 		}
+		q.Index = i.Index
 		sql, args, err := l.selectIndex(q)
 		if err != nil {
 			return err
 		}
-		page = table.Page{}
-		err = c.query(sql, func(row []driver.Value) error {
-			item, err := parseItem(row[0].(string))
+		size := 0
+		return c.query(sql, func(row []driver.Value) error {
+			if len(page.Items) == q.Limit || size > pageMost {
+				page.Next = l.position(page.Items[len(page.Items)-1], i.Index)
+				return io.EOF
+			}
+			item, err := l.parse(row[0], row[1])
 			if err != nil {
 				return err
 			}
-			if len(page.Items) < q.Limit {
-				page.Items = append(page.Items, l.projected(item, q.Index))
-			} else { // one more than was asked for, to see whether there is
-				page.Next = l.position(page.Items[q.Limit-1], q.Index)
-			}
+			size += len(row[1].(string))
+			page.Items = append(page.Items, l.projected(item, i.Index))
 			return nil
 		}, args...)
-		return err
 	})
 	return page, err
 }
 
-// selectIndex is the statement for a query.
+// selectIndex is the statement for a query. It asks for one record more than
+// the limit, to see whether there is one.
 func (l *layout) selectIndex(q table.Query) (sql string, args []driver.Value, err error) {
 	hash, order, beyond, within := quoted("@"+q.Index.Hash), "DESC", "<", "<="
 	if q.Oldest {
 		order, beyond, within = "ASC", ">", ">="
 	}
+	// bind takes up a value for an attribute of the index.
+	bind := func(name string, av types.AttributeValue) {
+		if kindOf(av) != l.types[name] && err == nil {
+			err = l.invalid(name, "a query of "+q.Index.String()+" with a value that is no "+l.types[name])
+		}
+		args = append(args, column(av))
+	}
 	where := []string{hash + " = ?"}
-	args = append(args, column(q.Hash))
-	by := "key " + order
+	bind(q.Index.Hash, q.Hash)
+	at, by, marks := "key", "key "+order, "?"
 	if q.Index.Range != "" {
 		rng := quoted("@" + q.Index.Range)
-		by = rng + " " + order + ", " + by
+		at, by, marks = "("+rng+", key)", rng+" "+order+", "+by, "(?, ?)"
 		where = append(where, rng+" IS NOT NULL")
 		if q.From != nil {
 			where = append(where, rng+" "+within+" ?")
-			args = append(args, column(q.From))
+			bind(q.Index.Range, q.From)
 		}
 	}
 	if q.After != nil {
-		key, err := l.keyOf(q.After[l.key.Name])
-		if err != nil {
-			return "", nil, err
+		where = append(where, at+" "+beyond+" "+marks)
+		if q.Index.Range != "" {
+			bind(q.Index.Range, q.After[q.Index.Range])
 		}
-		if q.Index.Range == "" {
-			where = append(where, "key "+beyond+" ?")
-			args = append(args, key)
-		} else {
-			where = append(where, "("+quoted("@"+q.Index.Range)+", key) "+beyond+" (?, ?)")
-			args = append(args, column(q.After[q.Index.Range]), key)
-		}
+		key, invalid := l.keyOf(q.After[l.key.Name])
+		err = cmp.Or(err, invalid)
+		args = append(args, key)
 	}
-	sql = "SELECT item FROM " + l.sqlTable + " WHERE " + strings.Join(where, " AND ") + " ORDER BY " + by + " LIMIT ?"
-	return sql, append(args, int64(q.Limit)+1), nil
+	sql = "SELECT key, item FROM " + l.sqlTable + " WHERE " + strings.Join(where, " AND ") + " ORDER BY " + by + " LIMIT ?"
+	return sql, append(args, int64(q.Limit)+1), err
 }
 
 // projected is the part of an item that an index holds.
@@ -153,7 +165,7 @@ func (l *layout) position(item table.Item, i table.Index) table.Item {
 // after a record that has been deleted.
 func (e *Engine) Scan(ctx context.Context, s *table.Schema, start table.Item) (page table.Page, err error) {
 	err = e.reading(ctx, "Scan", s, func(c *conn, l *layout) error {
-		sql := "SELECT item FROM " + l.sqlTable
+		sql := "SELECT key, item FROM " + l.sqlTable
 		var args []driver.Value
 		if start != nil {
 			key, err := l.keyOf(start[l.key.Name])
@@ -163,18 +175,20 @@ func (e *Engine) Scan(ctx context.Context, s *table.Schema, start table.Item) (p
 			sql += " WHERE key > ?"
 			args = append(args, key)
 		}
-		page = table.Page{}
-		err := c.query(sql+" ORDER BY key LIMIT ?", func(row []driver.Value) error {
-			item, err := parseItem(row[0].(string))
-			if err == nil {
-				page.Items = append(page.Items, item)
+		size := 0
+		return c.query(sql+" ORDER BY key LIMIT ?", func(row []driver.Value) error {
+			item, err := l.parse(row[0], row[1])
+			if err != nil {
+				return err
 			}
-			return err
+			page.Items = append(page.Items, item)
+			size += len(row[1].(string))
+			if len(page.Items) == scanPage || size > pageMost {
+				page.Next = table.Item{l.key.Name: item[l.key.Name]}
+				return io.EOF
+			}
+			return nil
 		}, append(args, int64(scanPage))...)
-		if len(page.Items) == scanPage {
-			page.Next = table.Item{l.key.Name: page.Items[scanPage-1][l.key.Name]}
-		}
-		return err
 	})
 	return page, err
 }
@@ -195,7 +209,7 @@ func (e *Engine) Describe(ctx context.Context, s *table.Schema) (d table.Descrip
 			d.Indexes = append(d.Indexes, table.IndexDescription{Index: i.Index, Status: status})
 		}
 		return e.read(ctx, func(c *conn) error {
-			row, err := c.one("SELECT count(*), coalesce(sum(length(item)), 0) FROM " + l.sqlTable)
+			row, err := c.one("SELECT count(*), coalesce(sum(octet_length(item)), 0) FROM " + l.sqlTable)
 			if err == nil {
 				d.Items, d.Bytes = row[0].(int64), row[1].(int64)
 			}
@@ -212,12 +226,10 @@ func (e *Engine) Ping(ctx context.Context, s *table.Schema) error {
 		if _, err := os.Stat(e.path); err != nil {
 			return err
 		}
-		if e.writer.broken.Load() != nil {
-			return e.writer.unavailable(s.Table, "Ping", e.writer.do(ctx, &operation{run: func(c *conn) error {
-				if _, err := c.exec(`UPDATE "catalogue of tables" SET name = name WHERE name = ?`, s.Table); err != nil {
-					return &diskError{err}
-				}
-				return nil
+		if e.writer.broken.Load() {
+			return unavailable(s.Table, "Ping", e.writer.do(ctx, &operation{run: func(c *conn) error {
+				_, err := c.exec(stampVersion)
+				return err
 			}}))
 		}
 		return e.read(ctx, func(c *conn) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"maps"
+	"slices"
 
 	"github.com/statusd/statusd/internal/table"
 )
@@ -23,6 +24,11 @@ func (e *Engine) CreateTable(ctx context.Context, s *table.Schema, _ table.Capac
 		}
 		if err := l.differs(s); err != nil {
 			return err
+		}
+		if l.ttl != s.TTL && s.TTL != "" {
+			if err := e.enableTTL(ctx, *l, s.TTL); err != nil {
+				return err
+			}
 		}
 		for _, declared := range s.Indexes {
 			if err := e.createIndex(ctx, s, declared); err != nil {
@@ -112,64 +118,65 @@ func (e *Engine) createIndex(ctx context.Context, s *table.Schema, i table.Index
 	})
 }
 
-// fill sets the columns of all records from their items.
+// enableTTL has the dead removed of a table that was made without a time to
+// live. The catalogue learns of it last, so that what is broken off is begun
+// again after the next start.
+func (e *Engine) enableTTL(ctx context.Context, l layout, attribute string) error {
+	l.ttl = attribute
+	if err := e.changeLayout(ctx, &l, func(*conn) error { return nil }); err != nil {
+		return err
+	}
+	if err := e.fill(ctx, &l); err != nil {
+		return err
+	}
+	return e.changeLayout(ctx, &l, func(c *conn) error {
+		_, err := c.exec(`UPDATE "catalogue of tables" SET ttl = ? WHERE name = ?`, l.ttl, l.name)
+		return err
+	})
+}
+
+// fill sets the columns of all records from their items. One that can't be
+// read is in no index.
 func (e *Engine) fill(ctx context.Context, l *layout) error {
-	read := "SELECT id, rev, item FROM " + l.sqlTable + " WHERE id > ? ORDER BY id LIMIT ?"
-	for last, more := int64(0), true; more; {
+	read := "SELECT id, rev, key, item FROM " + l.sqlTable + " WHERE id > ? ORDER BY id LIMIT ?"
+	for last, rows := int64(0), fillMost; rows == fillMost; {
 		err := e.writer.do(ctx, &operation{run: func(c *conn) error {
 			var found []record
+			rows = 0
 			err := c.query(read, func(row []driver.Value) error {
-				item, err := parseItem(row[2].(string))
-				found = append(found, record{row[0].(int64), row[1].(int64), item})
-				return err
-			}, last, int64(fillMost))
-			if err != nil {
-				return err
-			}
-			for _, r := range found {
-				if _, err := c.exec(l.updateAll, l.unchanged(r)...); err != nil {
-					return &diskError{err}
+				rows++
+				last = row[0].(int64)
+				if item, err := l.parse(row[2], row[3]); err == nil {
+					found = append(found, record{last, row[1].(int64), item})
 				}
-				last = r.id
+				return nil
+			}, last, int64(fillMost))
+			for _, r := range found {
+				if err == nil {
+					ttl, text, keys := l.stored(r.item)
+					_, err = c.exec(l.updateAll, slices.Concat([]driver.Value{r.rev, ttl, text}, keys, []driver.Value{r.id, r.rev})...)
+				}
 			}
-			more = len(found) == fillMost
-			return nil
+			return err
 		}})
 		if err != nil {
-			return e.writer.unavailable(l.name, "CreateIndex", err)
+			return unavailable(l.name, "CreateIndex", err)
 		}
 	}
 	return nil
 }
 
-// unchanged are the arguments of updateAll that leave a record as it is, but
-// for its columns. A key that no index can hold is in none, as on DynamoDB.
-func (l *layout) unchanged(r record) []driver.Value {
-	ttl, text, keys := l.stored(r.item)
-	for i, name := range l.columns {
-		if av, there := r.item[name]; there && (kindOf(av) != l.types[name] || sizeOf(av) == 0) {
-			keys[i] = nil
-		}
-	}
-	args := append([]driver.Value{r.rev, ttl, text}, keys...)
-	return append(args, r.id, r.rev)
-}
-
 // changeLayout changes the file's tables in a transaction of their own, and
 // from then on goes by the new layout. Connections that read learn of it from
-// SQLite.
+// SQLite. It is waited for, whatever the context: the next change of a layout
+// begins with this one.
 func (e *Engine) changeLayout(ctx context.Context, l *layout, doing func(c *conn) error) error {
-	err := e.writer.do(ctx, &operation{alone: true, run: func(c *conn) error {
-		if err := doing(c); err != nil {
-			return &diskError{err}
-		}
-		return nil
-	}, committed: func() {
+	err := e.writer.do(context.WithoutCancel(ctx), &operation{alone: true, run: doing, committed: func() {
 		all := maps.Clone(*e.layouts.Load())
 		all[l.name] = l
 		e.layouts.Store(&all)
 	}})
-	return e.writer.unavailable(l.name, "CreateTable", err)
+	return unavailable(l.name, "CreateTable", err)
 }
 
 // create is the statement for the table.

@@ -13,7 +13,7 @@ import (
 func column(av types.AttributeValue) driver.Value {
 	switch av := av.(type) {
 	case *types.AttributeValueMemberS:
-		return av.Value
+		return utf8Text(av.Value)
 	case *types.AttributeValueMemberB:
 		return av.Value
 	case *types.AttributeValueMemberN:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -46,11 +47,8 @@ func (e *Engine) write(ctx context.Context, s *table.Schema, name string, key dr
 	err = e.writer.do(ctx, &operation{run: func(w *conn) error {
 		if l, err := e.layout(s); err == nil && l == p.layout {
 			changed, err := w.exec(p.sql, p.args...)
-			if err != nil {
-				return &diskError{err}
-			}
-			if changed == 1 {
-				return nil
+			if err != nil || changed == 1 {
+				return err
 			}
 		}
 		l, err := e.layout(s)
@@ -60,13 +58,14 @@ func (e *Engine) write(ctx context.Context, s *table.Schema, name string, key dr
 		if p, err = l.plan(w, key, c); err != nil {
 			return err
 		}
-		if changed, err := w.exec(p.sql, p.args...); err != nil || changed != 1 {
-			return &diskError{errors.Join(err, errUnwritten)}
+		changed, err := w.exec(p.sql, p.args...)
+		if err == nil && changed != 1 {
+			err = errUnwritten
 		}
-		return nil
+		return err
 	}})
 	if err != nil {
-		return nil, nil, e.writer.unavailable(s.Table, name, err)
+		return nil, nil, unavailable(s.Table, name, err)
 	}
 	return p.was, p.next, nil
 }
@@ -89,38 +88,18 @@ func (l *layout) plan(c *conn, key driver.Value, change change) (*plan, error) {
 		p.sql, p.args = l.delete, []driver.Value{found.id, found.rev}
 		return p, nil
 	}
-	if err := l.checked(next); err != nil {
-		return nil, err
-	}
 	ttl, text, keys := l.stored(next)
 	rev := rand.Int64() // any but the last one: ids come back after a delete
 	switch {
 	case found.item == nil:
 		p.sql, p.args = l.insert, append([]driver.Value{key, rev, ttl, text}, keys...)
-	case l.sameKeys(found.item, keys):
+	case reflect.DeepEqual(keys, l.columnsOf(found.item)):
 		p.sql, p.args = l.update, []driver.Value{rev, ttl, text, found.id, found.rev}
 	default:
 		p.sql = l.updateAll
 		p.args = slices.Concat([]driver.Value{rev, ttl, text}, keys, []driver.Value{found.id, found.rev})
 	}
 	return p, nil
-}
-
-// sameKeys tells whether the columns of an item's indexes stay as they are.
-func (l *layout) sameKeys(item table.Item, keys []driver.Value) bool {
-	for i, name := range l.columns {
-		was := column(item[name])
-		if a, binary := was.([]byte); binary {
-			if b, ok := keys[i].([]byte); !ok || string(a) != string(b) {
-				return false
-			}
-			continue
-		}
-		if _, binary := keys[i].([]byte); binary || was != keys[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // Put implements [table.Engine].
@@ -136,6 +115,9 @@ func (e *Engine) Put(ctx context.Context, s *table.Schema, w table.Put) error {
 		}
 		item, err := l.normalized(w.Item)
 		if err != nil {
+			return err
+		}
+		if err := l.checkSize(item); err != nil {
 			return err
 		}
 		_, _, err = e.write(ctx, s, "PutItem", key, func(present table.Item) (table.Item, error) {
@@ -175,7 +157,7 @@ func (e *Engine) Update(ctx context.Context, s *table.Schema, u table.Update) (u
 			for _, name := range u.Remove {
 				delete(next, name)
 			}
-			return next, nil
+			return next, l.checkSize(next)
 		})
 		return err
 	})

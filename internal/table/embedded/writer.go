@@ -33,14 +33,14 @@ type writer struct {
 	commits atomic.Int64
 	// commit is how a transaction ends; tests make it fail.
 	commit func(*conn) error
-	// broken is why the last transaction failed; nil while all is well.
-	broken atomic.Pointer[error]
+	broken atomic.Bool // the last transaction failed
 }
 
 // operation is a write on its way through the queue.
 type operation struct {
-	// run does it within the transaction. Its own failure is no matter of the
-	// others' in the batch; a *diskError is.
+	// run does it within the transaction. An error of package table is its own
+	// failure, and no matter of the others' in the batch; any other is SQLite's
+	// and ends the transaction.
 	run   func(c *conn) error
 	alone bool // in a transaction of its own
 	// committed, if set, is called after COMMIT, before anything else is
@@ -57,12 +57,6 @@ const (
 	taken
 	withdrawn
 )
-
-// diskError is what SQLite says when it can't write.
-type diskError struct{ cause error }
-
-func (e *diskError) Error() string { return e.cause.Error() }
-func (e *diskError) Unwrap() error { return e.cause }
 
 func startWriter(c *conn, path string) *writer {
 	w := &writer{path: path, conn: c, queue: make(chan *operation, queueMost), done: make(chan struct{}), commit: commit}
@@ -170,10 +164,7 @@ func (w *writer) write(batch []*operation) {
 	}
 	outcomes := make([]error, len(batch))
 	err := w.transaction(batch, outcomes)
-	w.broken.Store(nil)
-	if err != nil {
-		w.broken.Store(&err)
-	}
+	w.broken.Store(err != nil)
 	for i, o := range batch {
 		if outcomes[i] == nil {
 			outcomes[i] = err
@@ -193,10 +184,9 @@ func (w *writer) transaction(batch []*operation, outcomes []error) error {
 	}
 	for i, o := range batch {
 		outcomes[i] = o.run(w.conn)
-		var disk *diskError
-		if errors.As(outcomes[i], &disk) {
+		if err := outcomes[i]; err != nil && !known(err) {
 			clear(outcomes)
-			return errors.Join(disk.cause, w.rollback())
+			return errors.Join(err, w.rollback())
 		}
 	}
 	if err := w.commit(w.conn); err != nil {
@@ -235,7 +225,7 @@ func (w *writer) rollback() error {
 }
 
 // unavailable is how a failed write is told to its caller.
-func (w *writer) unavailable(t, operation string, err error) error {
+func unavailable(t, operation string, err error) error {
 	if err == nil || known(err) {
 		return err
 	}
