@@ -46,7 +46,10 @@ func (t *Table[T]) check(c Condition) (Check, error) {
 		name = t.schema.Version
 	}
 	f, ok := t.field(name)
-	if !ok {
+	switch {
+	case name == "":
+		return Check{}, errors.New("a condition on the version, but there is none")
+	case !ok:
 		return Check{}, errors.New("a condition on an attribute that is not there")
 	}
 	if c.op == OpAbsent {

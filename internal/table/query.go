@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -16,7 +17,7 @@ type Select struct {
 	Hash   any    // the value of the index's hash attribute
 	From   any    // where its range starts, inclusive; nil for the end of it
 	Oldest bool   // oldest (lowest) first; else newest (highest) first
-	Limit  int    // records in a page, at least 1
+	Limit  int    // records in a page, at least 1 and at most MaxInt32
 	Cursor string // where an earlier page ended; "" for the start
 }
 
@@ -64,8 +65,8 @@ func (t *Table[T]) Query(ctx context.Context, s Select) (Selection[T], error) {
 // query is a pure function of what the caller asked.
 func (t *Table[T]) query(index Index, s Select) (Query, error) {
 	q := Query{Index: index, Oldest: s.Oldest, Limit: s.Limit}
-	if s.Limit < 1 {
-		return q, errors.New("a limit below 1")
+	if s.Limit < 1 || s.Limit > math.MaxInt32 {
+		return q, errors.New("a limit below 1, or over 31 bits")
 	}
 	var err error
 	if q.Hash, err = t.encodeChangeless(index.Hash, s.Hash); err != nil {
@@ -171,7 +172,11 @@ func scalarText(av types.AttributeValue) (kind, text string) {
 	return "", ""
 }
 
+// scalarOf is the value that can stand in a key, nil if none can.
 func scalarOf(kind, text string) types.AttributeValue {
+	if text == "" {
+		return nil
+	}
 	switch kind {
 	case "S":
 		return &types.AttributeValueMemberS{Value: text}

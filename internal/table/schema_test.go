@@ -20,7 +20,7 @@ type (
 	rank       int
 	byPointer  string
 	base       struct{ Inner string }
-	selfPacked struct{ a int }
+	selfPacked struct{}
 )
 
 func (wordless) Values() []string   { return nil }

@@ -161,8 +161,9 @@ func (t *Table[T]) CreateFrom(ctx context.Context, attributes map[string]any) (T
 }
 
 func (t *Table[T]) put(ctx context.Context, item Item) error {
-	err := t.engine.Put(ctx, t.schema, Put{Item: item, Now: t.clock()})
-	return t.conflict(err, ErrExists)
+	now := t.clock()
+	err := t.engine.Put(ctx, t.schema, Put{Item: item, Now: now})
+	return t.conflict(err, ErrExists, now)
 }
 
 // ReadOption is a choice for Get and GetMany.
@@ -189,12 +190,12 @@ func (t *Table[T]) Get(ctx context.Context, key any, opts ...ReadOption) (T, err
 	if err != nil {
 		return *new(T), err
 	}
-	return t.alive(item)
+	return t.alive(item, t.clock())
 }
 
 // alive decodes a found item, if it counts as existing.
-func (t *Table[T]) alive(item Item) (T, error) {
-	if !t.schema.Alive(item, t.clock()) {
+func (t *Table[T]) alive(item Item, now time.Time) (T, error) {
+	if !t.schema.Alive(item, now) {
 		return *new(T), ErrNotFound
 	}
 	return t.decodeRecord(item, everyAttribute)
@@ -236,8 +237,9 @@ func (t *Table[T]) GetMany(ctx context.Context, keys []any, opts ...ReadOption) 
 	if err != nil {
 		return nil, err
 	}
+	now := t.clock()
 	for _, item := range items {
-		record, err := t.alive(item)
+		record, err := t.alive(item, now)
 		for _, i := range places[keyText(item[t.schema.Key.Name])] {
 			results[i] = Result[T]{record, err}
 		}
@@ -316,7 +318,7 @@ func (t *Table[T]) Update(ctx context.Context, key any, changes Changes, conditi
 	}
 	item, err := t.engine.Update(ctx, t.schema, u)
 	if err != nil {
-		return *new(T), t.conflict(err, ErrConflict)
+		return *new(T), t.conflict(err, ErrConflict, u.Now)
 	}
 	return t.decodeRecord(item, everyAttribute)
 }
@@ -369,9 +371,10 @@ func (t *Table[T]) Delete(ctx context.Context, key any, conditions ...Condition)
 	if err != nil {
 		return *new(T), err
 	}
-	item, err := t.engine.Delete(ctx, t.schema, Delete{Key: k, If: checks, Now: t.clock()})
+	now := t.clock()
+	item, err := t.engine.Delete(ctx, t.schema, Delete{Key: k, If: checks, Now: now})
 	if err != nil {
-		return *new(T), t.conflict(err, ErrConflict)
+		return *new(T), t.conflict(err, ErrConflict, now)
 	}
 	return t.decodeRecord(item, everyAttribute)
 }
@@ -388,8 +391,9 @@ func (t *Table[T]) Scan(ctx context.Context) iter.Seq2[T, error] {
 				yield(*new(T), err)
 				return
 			}
+			now := t.clock()
 			for _, item := range page.Items {
-				record, err := t.alive(item)
+				record, err := t.alive(item, now)
 				if errors.Is(err, ErrNotFound) {
 					continue
 				}
@@ -455,13 +459,14 @@ func (t *Table[T]) invalid(problems []Problem) error {
 	return &InvalidError{t.schema.Table, problems}
 }
 
-// conflict turns an engine's failed condition into what the caller is told.
-func (t *Table[T]) conflict(err error, kind error) error {
+// conflict turns an engine's failed condition, as of that time, into what the
+// caller is told.
+func (t *Table[T]) conflict(err, kind error, now time.Time) error {
 	var failed *ConditionError
 	if !errors.As(err, &failed) {
 		return err
 	}
-	found, err := t.alive(failed.Found)
+	found, err := t.alive(failed.Found, now)
 	if err != nil {
 		return err
 	}
