@@ -3,19 +3,19 @@
 package dynamotest
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -60,12 +60,26 @@ func Start(tb testing.TB) *Server {
 }
 
 // Run starts a server that keeps its data in a file, or in memory if there is
-// none, and waits until it answers. It ends with Close, or with this process.
+// none, and waits until it listens. It ends with Close, or with this process.
 func Run(ctx context.Context, file string) (*Server, error) {
-	binary, err := binary()
+	program, err := binary()
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	// A port that is free now may be another one's a moment later: packages are
+	// tested side by side.
+	for range 5 {
+		var s *Server
+		if s, err = run(ctx, program, file); err == nil {
+			return s, nil
+		}
+	}
+	return nil, err
+}
+
+func run(ctx context.Context, program, file string) (*Server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -75,60 +89,56 @@ func Run(ctx context.Context, file string) (*Server, error) {
 	if file != "" {
 		args = append(args, "--db-path", file)
 	}
-	command := exec.Command(binary, args...)
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started, stop := make(chan error), make(chan struct{})
-	ended := make(chan struct{})
+	life, kill := context.WithCancel(context.Background())
+	command := exec.CommandContext(life, program, args...)
+	command.SysProcAttr = endWithParent()
+	ready, ended := make(chan error, 2), make(chan struct{})
 	go func() {
 		// The kernel watches the thread that started the process, not the
 		// program: it has to stay.
 		runtime.LockOSThread()
-		err := command.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		<-stop
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		close(ended)
+		defer close(ended)
+		attend(command, ready)
 	}()
-	if err := <-started; err != nil {
-		return nil, err
+	s := &Server{Endpoint: "http://" + address, stop: func() { kill(); <-ended }}
+	select {
+	case err = <-ready:
+	case <-ctx.Done():
+		err = fmt.Errorf("the DynamoDB server does not listen: %w", context.Cause(ctx))
 	}
-	s := &Server{Endpoint: "http://" + address, stop: sync.OnceFunc(func() { close(stop); <-ended })}
-	if err := s.answers(ctx); err != nil {
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
+// attend runs the server until it ends, and tells whether it listens: it says
+// so then. (To ask its port could reach another package's server.)
+func attend(command *exec.Cmd, ready chan<- error) {
+	out, err := command.StderrPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		ready <- err
+		return
+	}
+	var said []string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said = append(said, lines.Text())
+		if strings.Contains(lines.Text(), "listening") {
+			ready <- nil
+			_, _ = io.Copy(io.Discard, out)
+		}
+	}
+	ready <- fmt.Errorf("the DynamoDB server has ended: %v: %s", command.Wait(), strings.Join(said, "; "))
+}
+
 // Close ends a server that Run has started.
 func (s *Server) Close() {
 	if s.stop != nil {
 		s.stop()
-	}
-}
-
-// answers waits for the first answer, of whatever kind.
-func (s *Server) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint, nil)
-		if err != nil {
-			return err
-		}
-		answer, err := http.DefaultClient.Do(request)
-		if err == nil {
-			return answer.Body.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the DynamoDB server does not answer: %w", err)
-		case <-time.After(5 * time.Millisecond):
-		}
 	}
 }
 
