@@ -2,6 +2,7 @@ package dynamotest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -24,11 +25,17 @@ type Fault int
 const (
 	// Throttle refuses as a table does that gets too many requests.
 	Throttle Fault = iota + 1
+	// ThrottleCalls refuses as DynamoDB does when an account makes, changes or
+	// describes tables too often.
+	ThrottleCalls
+	// Deny refuses as for want of rights.
+	Deny
 	// ServerError answers 500, without forwarding.
 	ServerError
 	// Refuse cuts the connection before the server sees the request.
 	Refuse
-	// LoseAnswer lets the server act, and cuts the connection then.
+	// LoseAnswer lets the server act, and cuts the connection then: also for a
+	// client that has hung up meanwhile.
 	LoseAnswer
 )
 
@@ -38,11 +45,12 @@ type Proxy struct {
 	Endpoint string
 	forward  *httputil.ReverseProxy
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows; the maps are by operation
 	counts map[string]int
 	units  map[string]float64
-	faults map[string][]Fault // by operation, in the order in which they come
+	faults map[string][]Fault // in the order in which they come
 	delays map[string]time.Duration
+	lateBy map[string]time.Duration
 	chance Chances
 	dice   *rand.Rand
 	away   bool
@@ -67,7 +75,8 @@ func NewProxy(tb testing.TB, endpoint string) *Proxy {
 	}
 	p := &Proxy{
 		counts: make(map[string]int), units: make(map[string]float64),
-		faults: make(map[string][]Fault), delays: make(map[string]time.Duration),
+		faults: make(map[string][]Fault),
+		delays: make(map[string]time.Duration), lateBy: make(map[string]time.Duration),
 	}
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = target.Host },
@@ -87,22 +96,24 @@ func operationOf(r *http.Request) string {
 }
 
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	fault, delay := p.next(operationOf(r))
+	outcome := p.next(operationOf(r))
 	body, err := io.ReadAll(r.Body) // only then does net/http see a client hang up
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+	ctx := r.Context()
+	hold(ctx, outcome.delay)
+	// Once the server has a request it acts on it, whether or not the client is
+	// still there.
+	r = r.WithContext(context.WithValue(context.WithoutCancel(ctx), bodyKey{}, body))
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if delay > 0 {
-		select {
-		case <-time.After(delay):
-		case <-r.Context().Done(): // the client has given up
-			panic(http.ErrAbortHandler)
-		}
-	}
-	switch fault {
+	switch outcome.fault {
 	case Throttle:
 		refuse(w, http.StatusBadRequest, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException")
+	case ThrottleCalls:
+		refuse(w, http.StatusBadRequest, "com.amazon.coral.availability#ThrottlingException")
+	case Deny:
+		refuse(w, http.StatusBadRequest, "com.amazon.coral.service#AccessDeniedException")
 	case ServerError:
 		refuse(w, http.StatusInternalServerError, "com.amazonaws.dynamodb.v20120810#InternalServerError")
 	case Refuse:
@@ -112,7 +123,33 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.forward.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
 	default:
-		p.forward.ServeHTTP(w, r)
+		if outcome.lateBy == 0 {
+			p.forward.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		p.forward.ServeHTTP(answer, r)
+		hold(ctx, outcome.lateBy)
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+	}
+}
+
+// bodyKey is where a request's context has its body.
+type bodyKey struct{}
+
+// hold waits, and cuts the connection of a client that gives up meanwhile.
+func hold(ctx context.Context, d time.Duration) {
+	if d == 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -122,32 +159,36 @@ func refuse(w http.ResponseWriter, status int, kind string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": kind, "message": "forced by a test"})
 }
 
+// outcome is what becomes of a request.
+type outcome struct {
+	fault         Fault
+	delay, lateBy time.Duration
+}
+
 // next counts a request and decides what becomes of it.
-func (p *Proxy) next(operation string) (Fault, time.Duration) {
+func (p *Proxy) next(operation string) outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts[operation]++
-	delay := p.delays[operation]
-	if p.away {
-		return Refuse, delay
+	o := outcome{delay: p.delays[operation], lateBy: p.lateBy[operation]}
+	waiting := p.faults[operation]
+	switch {
+	case p.away:
+		o.fault = Refuse
+	case len(waiting) > 0:
+		o.fault, p.faults[operation] = waiting[0], waiting[1:]
+	case p.dice != nil && slices.Contains([]string{"PutItem", "UpdateItem", "DeleteItem"}, operation):
+		if p.dice.Float64() < p.chance.Delay {
+			o.delay += time.Duration(p.dice.Int64N(int64(p.chance.Longest)))
+		}
+		switch dice := p.dice.Float64(); {
+		case dice < p.chance.Refuse:
+			o.fault = Refuse
+		case dice < p.chance.Refuse+p.chance.LoseAnswer:
+			o.fault = LoseAnswer
+		}
 	}
-	if waiting := p.faults[operation]; len(waiting) > 0 {
-		p.faults[operation] = waiting[1:]
-		return waiting[0], delay
-	}
-	if p.dice == nil || !slices.Contains([]string{"PutItem", "UpdateItem", "DeleteItem"}, operation) {
-		return 0, delay
-	}
-	if p.dice.Float64() < p.chance.Delay {
-		delay += time.Duration(p.dice.Int64N(int64(p.chance.Longest)))
-	}
-	switch dice := p.dice.Float64(); {
-	case dice < p.chance.Refuse:
-		return Refuse, delay
-	case dice < p.chance.Refuse+p.chance.LoseAnswer:
-		return LoseAnswer, delay
-	}
-	return 0, delay
+	return o
 }
 
 // Counts returns the requests by operation since it was last asked.
@@ -176,7 +217,16 @@ func (p *Proxy) Fail(operation string, times int, f Fault) {
 	p.faults[operation] = append(p.faults[operation], slices.Repeat([]Fault{f}, times)...)
 }
 
-// Delay holds every request of an operation for so long.
+// DelayAnswer holds the answer to every request of an operation for so long,
+// after the server has acted.
+func (p *Proxy) DelayAnswer(operation string, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lateBy[operation] = d
+}
+
+// Delay holds every request of an operation for so long, before the server
+// sees it.
 func (p *Proxy) Delay(operation string, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,94 +268,4 @@ func (p *Proxy) HideFromQueries(values ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hidden = values
-}
-
-// change reads the capacity in an answer, and changes it where that was asked
-// for.
-func (p *Proxy) change(r *http.Response) error {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	operation := operationOf(r.Request)
-	var answer map[string]any
-	if json.Unmarshal(body, &answer) == nil && r.StatusCode == http.StatusOK {
-		p.mu.Lock()
-		p.units[operation] += unitsIn(answer["ConsumedCapacity"])
-		if p.edit(operation, answer) {
-			body, err = json.Marshal(answer)
-			r.Header.Del("X-Amz-Crc32") // of the answer as it was
-		}
-		p.mu.Unlock()
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.ContentLength = int64(len(body))
-	r.Header.Del("Content-Length")
-	return err
-}
-
-// unitsIn sums what one or several tables say of their capacity.
-func unitsIn(consumed any) (sum float64) {
-	switch c := consumed.(type) {
-	case map[string]any:
-		sum, _ = c["CapacityUnits"].(float64)
-	case []any:
-		for _, one := range c {
-			sum += unitsIn(one)
-		}
-	}
-	return sum
-}
-
-// edit changes an answer, and tells whether it did. It needs mu.
-func (p *Proxy) edit(operation string, answer map[string]any) bool {
-	switch {
-	case operation == "DescribeTable" && p.creating > 0:
-		p.creating--
-		description, _ := answer["Table"].(map[string]any)
-		indexes, _ := description["GlobalSecondaryIndexes"].([]any)
-		for _, index := range indexes {
-			index.(map[string]any)["IndexStatus"] = "CREATING"
-		}
-		return true
-	case operation == "Query" && len(p.hidden) > 0:
-		items, _ := answer["Items"].([]any)
-		answer["Items"] = slices.DeleteFunc(items, p.hides)
-		return true
-	case operation == "BatchGetItem" && p.unprocessed > 0:
-		p.unprocessed--
-		return leave(answer)
-	}
-	return false
-}
-
-func (p *Proxy) hides(item any) bool {
-	for _, attribute := range item.(map[string]any) {
-		if text, ok := attribute.(map[string]any)["S"].(string); ok && slices.Contains(p.hidden, text) {
-			return true
-		}
-	}
-	return false
-}
-
-// leave takes one item out of each table's and names its key as unprocessed.
-// The key is taken for an attribute named request_id or id.
-func leave(answer map[string]any) bool {
-	unprocessed := make(map[string]any)
-	responses, _ := answer["Responses"].(map[string]any)
-	for table, found := range responses {
-		items := found.([]any)
-		if len(items) == 0 {
-			continue
-		}
-		last := items[len(items)-1].(map[string]any)
-		responses[table] = items[:len(items)-1]
-		for _, key := range []string{"request_id", "id"} {
-			if value, ok := last[key]; ok {
-				unprocessed[table] = map[string]any{"Keys": []any{map[string]any{key: value}}, "ConsistentRead": true}
-			}
-		}
-	}
-	answer["UnprocessedKeys"] = unprocessed
-	return true
 }
