@@ -24,11 +24,14 @@ report started report_every="$STATUS_EVERY" &
 
 "$@" &
 training=$!
-trap 'kill -TERM "$training"' TERM INT HUP
 
-# A sleep that is left over must not keep the output open.
-while sleep "$STATUS_EVERY" >/dev/null 2>&1; do report in-progress; done &
+# Signs of life end with the training, whatever becomes of this script. A sleep
+# that is left over must not keep the output open.
+while sleep "$STATUS_EVERY" >/dev/null 2>&1; kill -0 "$training" 2>/dev/null; do report in-progress; done &
 heart=$!
+
+# Not earlier: a process that has just been forked off would lose a signal.
+trap 'kill -TERM "$training"' TERM INT HUP
 
 # A trapped signal ends wait, not the training.
 while wait "$training"; code=$?; kill -0 "$training" 2>/dev/null; do :; done

@@ -236,8 +236,13 @@ type record struct {
 
 func (a answer) record(t testing.TB) (r record) {
 	t.Helper()
-	require.NoError(t, json.Unmarshal(a.body, &r), "%s", a.body)
+	a.into(t, &r)
 	return r
+}
+
+func (a answer) into(t testing.TB, target any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(a.body, target), "%s", a.body)
 }
 
 // invoke runs another command of the program, in this process.
