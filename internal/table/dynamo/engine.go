@@ -7,10 +7,12 @@ package dynamo
 import (
 	"context"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -30,9 +32,9 @@ const (
 	// SDK's own begin at half a second.)
 	firstPause   = 50 * time.Millisecond
 	longestPause = 500 * time.Millisecond
-	// attemptTimeout is how long one attempt waits for its answer. DynamoDB
-	// answers within milliseconds: one that takes so long is lost, and the
-	// next attempt may be the better for it.
+	// attemptTimeout is how long one attempt waits for a connection, and then
+	// for its answer. DynamoDB answers within milliseconds: one that takes so
+	// long is lost, and the next attempt may be the better for it.
 	attemptTimeout = 3 * time.Second
 )
 
@@ -41,8 +43,8 @@ const (
 func NewClient(c aws.Config, endpoint string) *dynamodb.Client {
 	c.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
-		t.ResponseHeaderTimeout = attemptTimeout
-	})
+		t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = attemptTimeout, attemptTimeout
+	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = attemptTimeout })
 	return dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
 		if endpoint != "" {
 			o.BaseEndpoint = &endpoint
@@ -54,7 +56,7 @@ func NewClient(c aws.Config, endpoint string) *dynamodb.Client {
 			})
 			// The SDK's own limit, a token bucket for retries of all requests
 			// together, would fail requests at random after a short outage.
-			r.RateLimiter = noLimit{}
+			r.RateLimiter = ratelimit.None
 		})
 	})
 }
@@ -63,14 +65,6 @@ func NewClient(c aws.Config, endpoint string) *dynamodb.Client {
 func pauseBefore(n int) time.Duration {
 	return rand.N(min(firstPause<<min(max(n-1, 0), 10), longestPause))
 }
-
-// noLimit lets every retry go ahead.
-type noLimit struct{}
-
-func (noLimit) GetToken(context.Context, uint) (func() error, error) {
-	return func() error { return nil }, nil
-}
-func (noLimit) AddTokens(uint) error { return nil }
 
 // Engine is DynamoDB. See [New].
 type Engine struct {
@@ -104,10 +98,9 @@ func New(client *dynamodb.Client, opts ...Option) *Engine {
 func send[In, Out any](
 	ctx context.Context, e *Engine, operation, name string,
 	request func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error), in *In,
-	consumed func(*Out) *types.ConsumedCapacity,
+	consumed func(*Out) *types.ConsumedCapacity, options ...func(*dynamodb.Options),
 ) (*Out, error) {
 	var attempts attemptLog
-	var options []func(*dynamodb.Options)
 	if isWrite(operation) {
 		options = append(options, attempts.watch)
 	}
@@ -169,8 +162,13 @@ func (e *Engine) Update(ctx context.Context, s *table.Schema, u table.Update) (t
 
 // Delete implements [table.Engine].
 func (e *Engine) Delete(ctx context.Context, s *table.Schema, d table.Delete) (table.Item, error) {
+	var options []func(*dynamodb.Options)
+	if len(d.If) == 0 {
+		// Sent twice, it could remove what somebody has made anew in between.
+		options = append(options, onceInDoubt)
+	}
 	out, err := send(ctx, e, "DeleteItem", s.Table, e.client.DeleteItem, deleteItem(s, d),
-		func(o *dynamodb.DeleteItemOutput) *types.ConsumedCapacity { return o.ConsumedCapacity })
+		func(o *dynamodb.DeleteItemOutput) *types.ConsumedCapacity { return o.ConsumedCapacity }, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -34,6 +35,16 @@ func (l *attemptLog) watch(o *dynamodb.Options) {
 	})
 }
 
+// onceInDoubt is an option for a request that is not sent again once DynamoDB
+// may have acted on it.
+func onceInDoubt(o *dynamodb.Options) { o.Retryer = unlessInDoubt{o.Retryer} }
+
+type unlessInDoubt struct{ aws.Retryer }
+
+func (r unlessInDoubt) IsErrorRetryable(err error) bool {
+	return !doubtful(err) && r.Retryer.IsErrorRetryable(err)
+}
+
 // doubtful tells whether an attempt that failed so may have been acted on.
 func doubtful(err error) bool {
 	var refused smithy.APIError
@@ -53,6 +64,11 @@ func doubtful(err error) bool {
 	return errors.As(err, &unsent) || errors.As(err, &answer)
 }
 
+// tooLarge is in what DynamoDB says of an item that is too large, and of such a
+// key of the table or an index. Its text alone tells them from what else is
+// invalid: the code is ValidationException for all.
+var tooLarge = []string{"Item size", "Size of hashkey", "size of all range keys"}
+
 // translate puts what the SDK says into the words of package table. All that
 // is none of the caller's doing is an UnavailableError: throttling, time-outs,
 // refused connections, and rights that are missing.
@@ -66,21 +82,22 @@ func translate(operation, name string, err error, doubtful bool) error {
 	var refused smithy.APIError
 	switch {
 	case errors.As(err, &failed):
-		if operation == "DeleteItem" && doubtful {
-			// An earlier attempt may have deleted it, whatever is there now. A
-			// Put or Update leaves its author a trace in the item, this doesn't.
+		found := next(failed.Item)
+		if doubtful && (operation == "DeleteItem" || found == nil) {
+			// An earlier attempt may have deleted it, whatever is there now; or
+			// have changed it, and somebody has deleted it since. Otherwise a
+			// Put or Update has left its author a trace in the item.
 			return unavailable
 		}
-		return &table.ConditionError{Found: next(failed.Item)}
+		return &table.ConditionError{Found: found}
 	case errors.As(err, &missing):
 		unavailable.Cause = fmt.Errorf("there is no such table or index: %w", err)
 		return unavailable
 	case errors.As(err, &refused) && refused.ErrorCode() == "ValidationException":
-		// Only the text tells an item, or a key, that is too large from what
-		// else is invalid: "Item size has exceeded the maximum allowed size",
-		// "Size of hashkey has exceeded the maximum size limit of2048 bytes".
-		if strings.Contains(refused.ErrorMessage(), "exceeded") {
-			return fmt.Errorf("table %s: %w: %s", name, table.ErrTooLarge, refused.ErrorMessage())
+		for _, text := range tooLarge {
+			if strings.Contains(refused.ErrorMessage(), text) {
+				return fmt.Errorf("table %s: %w: %s", name, table.ErrTooLarge, refused.ErrorMessage())
+			}
 		}
 		return fmt.Errorf("table %s: %w: %s", name, table.ErrInvalid, refused.ErrorMessage())
 	}

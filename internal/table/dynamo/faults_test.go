@@ -2,10 +2,13 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,6 +32,7 @@ func TestAStoreThatThrottlesOrIsAwayIsUnavailable(t *testing.T) {
 		uncertain bool
 	}{
 		{"throttled", dynamotest.Throttle, false},
+		{"throttled with its account", dynamotest.ThrottleCalls, false},
 		{"its own failure", dynamotest.ServerError, true},
 		{"a cut connection", dynamotest.Refuse, true},
 		{"a lost answer of a write that was refused", dynamotest.LoseAnswer, true},
@@ -93,18 +97,85 @@ func TestALostAnswerOfAWriteComesBackAsTheRecordThatItLeft(t *testing.T) {
 func TestADeleteWhoseAnswerWasLostIsUncertain(t *testing.T) {
 	t.Parallel()
 	e, proxy, s := newEngine(t)
-	put(t, e, s, "a")
-	proxy.Fail("DeleteItem", 1, dynamotest.LoseAnswer)
-	_, err := e.Delete(t.Context(), s, table.Delete{Key: text("a"), Now: noon})
-	var away *table.UnavailableError
-	require.ErrorAs(t, err, &away)
-	require.True(t, away.Uncertain)
+	for name, c := range map[string]struct {
+		checks []table.Check
+		sent   int
+	}{
+		"with a condition":                         {[]table.Check{{Attribute: "version", Op: table.OpEquals, Value: number(1)}}, 2},
+		"without: another could remove a new item": {nil, 1},
+	} {
+		put(t, e, s, "a")
+		proxy.Fail("DeleteItem", 1, dynamotest.LoseAnswer)
+		proxy.Counts()
+		_, err := e.Delete(t.Context(), s, table.Delete{Key: text("a"), Now: noon, If: c.checks})
+		var away *table.UnavailableError
+		require.ErrorAs(t, err, &away, name)
+		require.True(t, away.Uncertain, name)
+		require.Equal(t, c.sent, proxy.Counts()["DeleteItem"], name)
+	}
+}
 
+func TestADeleteThatWasRefusedIsTriedAgainAndNotInDoubt(t *testing.T) {
+	t.Parallel()
+	e, proxy, s := newEngine(t)
+	put(t, e, s, "a")
+	proxy.Fail("DeleteItem", 1, dynamotest.Throttle)
+	_, err := e.Delete(t.Context(), s, table.Delete{Key: text("a"), Now: noon})
+	require.NoError(t, err)
 	proxy.Fail("DeleteItem", 1, dynamotest.Throttle)
 	_, err = e.Delete(t.Context(), s, table.Delete{Key: text("a"), Now: noon})
 	var failed *table.ConditionError
-	require.ErrorAs(t, err, &failed, "after a throttled attempt there is no doubt")
+	require.ErrorAs(t, err, &failed)
 	require.Nil(t, failed.Found)
+}
+
+func TestAnUpdateWhoseAnswerWasLostIsUncertainIfNothingIsFound(t *testing.T) {
+	t.Parallel()
+	e, proxy, s := newEngine(t)
+	proxy.Fail("UpdateItem", 1, dynamotest.LoseAnswer)
+	_, err := e.Update(t.Context(), s, bump("a", 1))
+	var away *table.UnavailableError
+	require.ErrorAs(t, err, &away, "somebody may have deleted it since")
+	require.True(t, away.Uncertain)
+}
+
+func TestMissingRightsAreNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	e, proxy, s := newEngine(t)
+	proxy.Fail("PutItem", 1, dynamotest.Deny)
+	err := e.Put(t.Context(), s, table.Put{Item: table.Item{"id": text("a")}, Now: noon})
+	var away *table.UnavailableError
+	require.ErrorAs(t, err, &away)
+	require.False(t, away.Uncertain)
+	require.ErrorContains(t, err, "AccessDeniedException")
+	require.Equal(t, 1, proxy.Counts()["PutItem"])
+}
+
+func TestMissingCredentialsAreSaidToBe(t *testing.T) {
+	t.Parallel()
+	errNone := errors.New("nobody is logged in")
+	c := dynamotest.Config(t)
+	c.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errNone })
+	e := New(NewClient(c, "http://127.0.0.1:1"))
+	err := e.Put(t.Context(), jobs("jobs"), table.Put{Item: table.Item{"id": text("a")}, Now: noon})
+	var away *table.UnavailableError
+	require.ErrorAs(t, err, &away)
+	require.False(t, away.Uncertain)
+	require.ErrorIs(t, err, errNone)
+}
+
+func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte(`{"Attributes": `))
+	}))
+	defer server.Close()
+	e := New(NewClient(dynamotest.Config(t), server.URL))
+	err := e.Put(t.Context(), jobs("jobs"), table.Put{Item: table.Item{"id": text("a")}, Now: noon})
+	var away *table.UnavailableError
+	require.ErrorAs(t, err, &away)
+	require.True(t, away.Uncertain)
 }
 
 func TestRetriesStayWithinTheDeadline(t *testing.T) {
@@ -239,12 +310,45 @@ func TestManyReplicasMayCreateOneTableAtOnce(t *testing.T) {
 		group.Go(func() { require.NoError(t, e.CreateTable(t.Context(), s, table.Capacity{})) })
 	}
 	group.Wait()
+	later := table.Index{Name: "later", Hash: "owner", Range: "at", Projection: table.ProjectAll}
+	for range 8 {
+		group.Go(func() { require.NoError(t, e.CreateIndex(t.Context(), s, later)) })
+	}
+	group.Wait()
 	d, err := e.Describe(t.Context(), s)
 	require.NoError(t, err)
 	require.Equal(t, "ends", d.TTL)
-	require.Len(t, d.Indexes, 2)
+	require.Len(t, d.Indexes, 3)
 	_, err = e.client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &s.Table})
 	require.NoError(t, err)
+}
+
+// TestATableThatIsBeingChangedCanBeUsed has a server that says what it is told
+// to: the one of the other tests changes its tables at once.
+func TestATableThatIsBeingChangedCanBeUsed(t *testing.T) {
+	t.Parallel()
+	for status, usable := range map[string]bool{"UPDATING": true, "CREATING": false, "DELETING": false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch operation := r.Header.Get("X-Amz-Target"); {
+			case strings.HasSuffix(operation, ".DescribeTimeToLive"):
+				_, _ = io.WriteString(w, `{"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "ends"}}`)
+			default:
+				_, _ = io.WriteString(w, `{"Table": {"TableStatus": "`+status+`", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+					"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}}`)
+			}
+		}))
+		defer server.Close()
+		s := jobs("jobs")
+		s.Indexes = nil
+		e := New(NewClient(dynamotest.Config(t), server.URL), Poll(time.Millisecond))
+		if usable {
+			require.NoError(t, e.CreateTable(t.Context(), s, table.Capacity{}), status)
+			continue
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, e.CreateTable(ctx, s, table.Capacity{}), table.ErrUnavailable, status)
+	}
 }
 
 func TestATimeToLiveThatIsOnAlreadyIsNoError(t *testing.T) {
@@ -300,6 +404,10 @@ func TestWhatIsTooLargeIsToldFromWhatIsInvalid(t *testing.T) {
 	u.Set["fill"] = text(strings.Repeat("x", 400<<10))
 	_, err := e.Update(t.Context(), s, u)
 	require.ErrorIs(t, err, table.ErrTooLarge)
+	u = bump("a", 1)
+	u.If = slices.Repeat([]table.Check{{Attribute: "owner", Op: table.OpAbsent}}, 500)
+	_, err = e.Update(t.Context(), s, u)
+	require.ErrorIs(t, err, table.ErrInvalid, "an expression, not an item, of more than 4 KB")
 	item = table.Item{"id": number(1)}
 	require.ErrorIs(t, e.Put(t.Context(), s, table.Put{Item: item, Now: noon}), table.ErrInvalid)
 }

@@ -64,8 +64,8 @@ func (e *Engine) step(ctx context.Context, s *table.Schema, indexes []table.Inde
 		return false, create()
 	case err != nil:
 		return false, err
-	case found.TableStatus != types.TableStatusActive:
-		return false, nil
+	case found.TableStatus != types.TableStatusActive && found.TableStatus != types.TableStatusUpdating:
+		return false, nil // one that is being changed can be used
 	}
 	if err := differs(s, indexes, found); err != nil {
 		return false, err
@@ -73,14 +73,28 @@ func (e *Engine) step(ctx context.Context, s *table.Schema, indexes []table.Inde
 	for _, wanted := range indexes {
 		there, ok := indexOf(found, wanted.Name)
 		if !ok {
-			_, err := send(ctx, e, "UpdateTable", s.Table, e.client.UpdateTable, createIndex(s, wanted, throughputLike(found)), nil)
-			return false, unlessBusy(err) // one at a time
+			return false, e.addIndex(ctx, s, wanted, throughputLike(found))
 		}
 		if there.IndexStatus != types.IndexStatusActive {
 			return false, nil // though the table is ACTIVE
 		}
 	}
 	return true, nil
+}
+
+// addIndex begins to make an index, unless the table is busy: DynamoDB makes
+// one at a time.
+func (e *Engine) addIndex(ctx context.Context, s *table.Schema, i table.Index, throughput *types.ProvisionedThroughput) error {
+	_, err := send(ctx, e, "UpdateTable", s.Table, e.client.UpdateTable, createIndex(s, i, throughput), nil)
+	if errors.Is(err, table.ErrInvalid) {
+		// Because another replica was first, if the index is there now.
+		if found, again := e.describe(ctx, s); again == nil {
+			if _, ok := indexOf(found, i.Name); ok {
+				return nil
+			}
+		}
+	}
+	return unlessBusy(err)
 }
 
 // throughputLike is the capacity for an index more, nil if the table's is on
