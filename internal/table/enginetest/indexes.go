@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,8 +44,7 @@ func plainIDs(t *testing.T, plains *table.Table[plain], s table.Select) (ids []s
 }
 
 // fill creates so many records, every other one done, from many goroutines.
-func fill(t *testing.T, plains *table.Table[plain], prefix string, count int) {
-	t.Helper()
+func fill(plains *table.Table[plain], prefix string, count int) error {
 	todo := make(chan int)
 	failures := make(chan error, count)
 	var group sync.WaitGroup
@@ -64,9 +64,12 @@ func fill(t *testing.T, plains *table.Table[plain], prefix string, count int) {
 	}
 	close(todo)
 	group.Wait()
-	for range count {
-		require.NoError(t, <-failures)
+	close(failures)
+	var err error
+	for failure := range failures {
+		err = cmp.Or(err, failure)
 	}
+	return err
 }
 
 func testIndexes(t *testing.T, h Harness) {
@@ -74,17 +77,15 @@ func testIndexes(t *testing.T, h Harness) {
 		t.Parallel()
 		plains := open[plain](t, h, h.Table(t))
 		const count, more = 5000, 500
-		fill(t, plains, "before-", count)
-		// One that no index can hold, which a table without indexes takes.
-		put(t, h, plains.Schema(), table.Item{"id": text("no range"), "state": text("done"), "at": number("1"), "version": number("1")})
-
-		var group sync.WaitGroup
-		group.Go(func() { fill(t, plains, "during-", more) })
+		require.NoError(t, fill(plains, "before-", count))
+		require.NoError(t, plains.Create(t.Context(), plain{ID: "no range", State: "done", Version: 1}))
+		filled := make(chan error, 1)
+		go func() { filled <- fill(plains, "during-", more) }()
 		index := table.Index{Name: "later", Hash: "state", Range: "at"}
 		require.NoError(t, plains.CreateIndex(t.Context(), index))
 		done := table.Select{Index: "later", Hash: "done", Limit: 700}
 		require.GreaterOrEqual(t, len(plainIDs(t, plains, done)), count/2, "it is complete")
-		group.Wait()
+		require.NoError(t, <-filled)
 		require.NoError(t, plains.CreateIndex(t.Context(), index), "again is no error")
 
 		var ids []string

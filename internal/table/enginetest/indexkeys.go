@@ -10,25 +10,25 @@ import (
 	"github.com/statusd/statusd/internal/table"
 )
 
-// testIndexKeys writes what no index can hold, past T and its checks.
+// testIndexKeys writes what no index can hold, past T and its checks. It says
+// nothing of values that are too long: DynamoDB refuses them, but not all the
+// servers that stand in for it do.
 func testIndexKeys(t *testing.T, h Harness) {
 	jobs := jobs(t, h)
 	engine := unwatched(t, h)
 	for name, c := range map[string]struct {
 		attribute string
 		av        types.AttributeValue
-		kind      error
+		fits      bool
 	}{
-		"a number as a text's hash":      {"state", number("1"), table.ErrInvalid},
-		"a text as a number's range":     {"rank", text("1"), table.ErrInvalid},
-		"a list as hash":                 {"team", list(text("x")), table.ErrInvalid},
-		"a null as range":                {"at", &types.AttributeValueMemberNULL{Value: true}, table.ErrInvalid},
-		"an empty hash":                  {"team", text(""), table.ErrInvalid},
-		"an empty range":                 {"at", text(""), table.ErrInvalid},
-		"a hash of more than 2,048":      {"team", text(strings.Repeat("x", 2049)), table.ErrTooLarge},
-		"a range of more than 1,024":     {"at", text(strings.Repeat("x", 1025)), table.ErrTooLarge},
-		"a hash of 2,048 bytes is fine":  {"team", text(strings.Repeat("x", 2048)), nil},
-		"a range of 1,024 bytes is fine": {"at", text(strings.Repeat("é", 512)), nil},
+		"a number as a text's hash":      {"state", number("1"), false},
+		"a text as a number's range":     {"rank", text("1"), false},
+		"a list as hash":                 {"team", list(text("x")), false},
+		"a null as range":                {"at", &types.AttributeValueMemberNULL{Value: true}, false},
+		"an empty hash":                  {"team", text(""), false},
+		"an empty range":                 {"at", text(""), false},
+		"a hash of 2,048 bytes is fine":  {"team", text(strings.Repeat("x", 2048)), true},
+		"a range of 1,024 bytes is fine": {"at", text(strings.Repeat("é", 512)), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			whole := table.Item{"id": text(name), "state": text("new"), "at": text("t"), "team": text("t"), "rank": number("1")}
@@ -37,14 +37,14 @@ func testIndexKeys(t *testing.T, h Harness) {
 			u := table.Update{Key: text(name + " updated"), Set: table.Item{c.attribute: c.av}, Now: now}
 			put(t, h, jobs.Schema(), table.Item{"id": u.Key})
 			_, updateErr := engine.Update(t.Context(), jobs.Schema(), u)
-			if c.kind == nil {
+			if c.fits {
 				require.NoError(t, err)
 				require.NoError(t, updateErr)
 				require.Equal(t, whole, item(t, h, jobs.Schema(), name))
 				return
 			}
-			require.ErrorIs(t, err, c.kind)
-			require.ErrorIs(t, updateErr, c.kind)
+			require.ErrorIs(t, err, table.ErrInvalid)
+			require.ErrorIs(t, updateErr, table.ErrInvalid)
 		})
 	}
 }
