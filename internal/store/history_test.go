@@ -7,11 +7,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/anishathalye/porcupine"
 
 	"github.com/statusd/statusd/internal/model"
+	"github.com/statusd/statusd/internal/table"
 )
 
 // jobState is a job as a reader sees it, and all that the sequential
@@ -21,8 +23,10 @@ type jobState struct {
 	status  model.Status
 	attempt int64
 	current float64
-	// version is the job's, or, if it is not there, the last one's. It is not
-	// exact after a write whose answer nobody got.
+	// version grows with each write. It is not exact, but a lower bound, after
+	// a write whose answer nobody got. Where a new job's begins is left open: at
+	// the instant at which its request was made, though its record may come to
+	// be later.
 	version int64
 	exact   bool
 }
@@ -33,7 +37,9 @@ type request struct {
 	read, deleted bool
 	update        model.Update
 	// ghost is a write that may have happened once more within the request: if
-	// its answer was lost and others wrote after it, it is merged again.
+	// its answer was lost and others wrote after it, it is merged again. Only a
+	// request that tried a write which was not acknowledged can have one, or a
+	// create, which is sent again after the job was made and deleted.
 	ghost bool
 }
 
@@ -59,12 +65,14 @@ func (j jobState) record() *model.Record {
 
 // afterUpdate applies the merge rule.
 func (j jobState) afterUpdate(u model.Update) (jobState, model.Kind) {
-	r, outcome := model.Merge(j.record(), "job", u, time.UnixMilli(j.version+1), model.Policy{})
-	next := jobState{there: true, status: r.Status, attempt: r.Attempt, version: r.Version, exact: j.exact && j.there}
+	r, outcome := model.Merge(j.record(), "job", u, time.UnixMilli(1), model.Policy{})
+	next := jobState{there: true, status: r.Status, attempt: r.Attempt, version: r.Version, exact: j.exact}
 	if r.Progress != nil {
 		next.current = r.Progress.Current
 	}
-	// A new job's version is the instant of its creation, or more.
+	if outcome.Kind == model.Created {
+		next.version = 0
+	}
 	return next, outcome.Kind
 }
 
@@ -91,7 +99,7 @@ func step(from any, in any, out any) []any {
 		return nil
 	}
 	if asked.deleted {
-		gone := jobState{version: j.version, exact: j.exact}
+		gone := jobState{}
 		switch {
 		case told.unknown && j.there:
 			return []any{j, gone}
@@ -130,7 +138,32 @@ var specification = porcupine.NondeterministicModel{
 		}
 		return parts
 	},
+	Hash: func(state any) uint64 {
+		j := state.(jobState)
+		return uint64(j.version)<<8 ^ uint64(j.attempt)<<4 ^ uint64(len(j.status)) ^ uint64(j.current)<<40
+	},
 	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v -> %+v", in, out) },
+}
+
+// counting is an engine that counts the creates and updates of each request.
+type counting struct{ table.Engine }
+
+type writesKey struct{}
+
+func (e counting) Put(ctx context.Context, s *table.Schema, w table.Put) error {
+	countWrite(ctx)
+	return e.Engine.Put(ctx, s, w)
+}
+
+func (e counting) Update(ctx context.Context, s *table.Schema, u table.Update) (table.Item, error) {
+	countWrite(ctx)
+	return e.Engine.Update(ctx, s, u)
+}
+
+func countWrite(ctx context.Context) {
+	if writes, ok := ctx.Value(writesKey{}).(*atomic.Int64); ok {
+		writes.Add(1)
+	}
 }
 
 // recorder keeps the history of a test.
@@ -142,8 +175,9 @@ type recorder struct {
 
 // run makes one request and notes it.
 func (r *recorder) run(ctx context.Context, client int, s *Store, asked request) {
+	var writes atomic.Int64
 	call := time.Since(r.began).Nanoseconds()
-	told := ask(ctx, s, asked)
+	told := ask(context.WithValue(ctx, writesKey{}, &writes), s, asked)
 	returned := time.Since(r.began).Nanoseconds()
 	if told.unknown {
 		returned = math.MaxInt64 // it may take effect at any time
@@ -151,7 +185,10 @@ func (r *recorder) run(ctx context.Context, client int, s *Store, asked request)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.history = append(r.history, porcupine.Operation{ClientId: client, Input: asked, Call: call, Output: told, Return: returned})
-	if !asked.read && !asked.deleted {
+	if told.kind == model.Applied {
+		writes.Add(-1) // the one that was acknowledged
+	}
+	if writes.Load() > 0 {
 		again := asked
 		again.ghost = true
 		r.history = append(r.history, porcupine.Operation{
