@@ -2,7 +2,6 @@ package embedded_test
 
 import (
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 
@@ -45,7 +44,7 @@ func TestConformance(t *testing.T) {
 			told.mu.Lock()
 			defer told.mu.Unlock()
 			names++
-			return "Table." + strconv.Itoa(names)
+			return "Table." + string(rune('a'+names))
 		},
 	})
 }

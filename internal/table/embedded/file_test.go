@@ -13,15 +13,9 @@ import (
 func TestTheWritersConnectionSyncsEveryCommit(t *testing.T) {
 	t.Parallel()
 	e, _ := newEngine(t)
-	ask := func(pragma string) any {
-		row, err := e.writer.conn.one("PRAGMA " + pragma)
-		require.NoError(t, err)
-		return row[0]
-	}
-	put(t, e, "a", nil) // the writer waits for the next operation now
-	require.Equal(t, int64(2), ask("synchronous"), "2 is FULL")
-	require.Equal(t, "wal", ask("journal_mode"))
-	require.Equal(t, int64(checkpointPages), ask("wal_autocheckpoint"))
+	require.Equal(t, int64(2), on(t, e, "synchronous"), "2 is FULL")
+	require.Equal(t, "wal", on(t, e, "journal_mode"))
+	require.Equal(t, int64(checkpointPages), on(t, e, "wal_autocheckpoint"))
 }
 
 func TestWhatWasWrittenIsThereAfterOpeningAgain(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,58 +141,113 @@ func TestACallerWhoHangsUpDoesNotTouchTheOthers(t *testing.T) {
 
 func TestAFailedCommitIsOfUnknownOutcomeForAll(t *testing.T) {
 	t.Parallel()
-	e, _ := newEngine(t)
-	put(t, e, "a", nil)
-	release := hold(t, e)
 	broken := errors.New("disk I/O error")
-	outcomes := make(chan error, 2)
-	for range 2 {
-		go func() {
-			_, err := e.Update(t.Context(), jobs(), bump("a", 1))
-			outcomes <- err
-		}()
+	for _, c := range []struct {
+		name   string
+		commit func(*conn) error
+		left   int // the version that is found afterwards
+	}{
+		{"that did not reach the disk", func(*conn) error { return broken }, 1},
+		{"that did", func(c *conn) error { return errors.Join(commit(c), broken) }, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := newEngine(t)
+			put(t, e, "a", nil)
+			release := hold(t, e)
+			outcomes := make(chan error, 2)
+			for range 2 {
+				go func() {
+					_, err := e.Update(t.Context(), jobs(), bump("a", 1))
+					outcomes <- err
+				}()
+			}
+			queued(t, e, 2)
+			failures := 0
+			e.writer.commit = func(w *conn) error { // the one that holds the writer fails, too
+				if failures++; failures > 2 {
+					return commit(w)
+				}
+				return c.commit(w)
+			}
+			release()
+			for range 2 {
+				var away *table.UnavailableError
+				err := <-outcomes
+				require.ErrorAs(t, err, &away)
+				require.ErrorIs(t, err, broken)
+				require.True(t, away.Uncertain)
+			}
+			require.Equal(t, number(c.left), get(t, e, "a")["version"])
+			_, err := e.Update(t.Context(), jobs(), bump("a", c.left))
+			require.NoError(t, err)
+			require.Equal(t, number(c.left+1), get(t, e, "a")["version"])
+		})
 	}
-	queued(t, e, 2)
-	var failures atomic.Int64
-	e.writer.commit = func(c *conn) error { // the one that holds the writer fails, too
-		failures.Add(1)
-		return broken
-	}
-	release()
-	for range 2 {
-		var away *table.UnavailableError
-		err := <-outcomes
-		require.ErrorAs(t, err, &away)
-		require.ErrorIs(t, err, broken)
-		require.True(t, away.Uncertain)
-	}
-	require.Equal(t, int64(2), failures.Load())
+}
+
+// on executes a pragma on the writer's connection.
+func on(t testing.TB, e *Engine, pragma string) (value any) {
+	t.Helper()
+	require.NoError(t, e.writer.do(t.Context(), &operation{alone: true, run: func(c *conn) error {
+		row, err := c.one("PRAGMA " + pragma)
+		if row != nil {
+			value = row[0]
+		}
+		return err
+	}}))
+	return value
 }
 
 func TestTheEngineRecoversWhenTheDiskDoes(t *testing.T) {
 	t.Parallel()
-	e, _ := newEngine(t)
+	for pragma, message := range map[string]string{
+		"max_page_count = 1": "full", // SQLite takes the present size instead
+		"query_only = ON":    "readonly",
+	} {
+		t.Run(message, func(t *testing.T) {
+			t.Parallel()
+			e, _ := newEngine(t)
+			put(t, e, "a", nil)
+			on(t, e, pragma)
+			var err error
+			for i := 0; err == nil; i++ {
+				require.Less(t, i, 1000, "it fails at some time")
+				item := table.Item{"id": text(fmt.Sprint("new-", i)), "fill": text(string(make([]byte, 10_000)))}
+				err = e.Put(t.Context(), jobs(), table.Put{Item: item, Now: time.Now()})
+			}
+			var away *table.UnavailableError
+			require.ErrorAs(t, err, &away)
+			require.ErrorContains(t, err, message)
+			require.False(t, away.Uncertain)
+			require.Equal(t, number(1), get(t, e, "a")["version"], "what is there can be read")
+			commits := e.writer.commits.Load()
+			require.NoError(t, e.Ping(t.Context(), jobs()), "the writer has a new connection, without the limit")
+			require.Equal(t, commits+1, e.writer.commits.Load(), "it was tried by writing")
+			require.NoError(t, e.Ping(t.Context(), jobs()))
+			require.Equal(t, commits+1, e.writer.commits.Load(), "and is not tried again")
+			put(t, e, "b", nil)
+			require.Equal(t, int64(2), on(t, e, "synchronous"), "the new connection syncs, too")
+		})
+	}
+}
+
+func TestAFileThatIsTakenAwayIsNotMadeAnew(t *testing.T) {
+	t.Parallel()
+	e, path := newEngine(t)
 	put(t, e, "a", nil)
-	limit := func(pages string) {
-		require.NoError(t, e.writer.do(t.Context(), &operation{alone: true, run: func(c *conn) error {
-			_, err := c.one("PRAGMA max_page_count = " + pages)
-			return err
-		}}))
-	}
-	limit("1") // SQLite takes the present size instead: the disk is full
-	var err error
-	for i := 0; err == nil; i++ {
-		require.Less(t, i, 1000, "the disk is full at some time")
-		item := table.Item{"id": text(fmt.Sprint("new-", i)), "fill": text(string(make([]byte, 10_000)))}
-		err = e.Put(t.Context(), jobs(), table.Put{Item: item, Now: time.Now()})
-	}
-	var away *table.UnavailableError
-	require.ErrorAs(t, err, &away)
-	require.ErrorContains(t, err, "full")
-	require.False(t, away.Uncertain)
-	require.Equal(t, number(1), get(t, e, "a")["version"], "what is there can be read")
-	require.NoError(t, e.Ping(t.Context(), jobs()), "the writer has a new connection, without the limit")
+	lost := errors.New("disk I/O error")
+	require.ErrorIs(t, e.writer.do(t.Context(), &operation{run: func(*conn) error { return lost }}), lost)
+	require.NoError(t, os.Rename(path, path+".away"))
+	require.Error(t, e.writer.do(t.Context(), &operation{run: func(*conn) error { return nil }}), "it needs a new connection")
+	require.NoFileExists(t, path)
+	err := e.Put(t.Context(), jobs(), table.Put{Item: table.Item{"id": text("b")}, Now: time.Now()})
+	require.ErrorIs(t, err, table.ErrUnavailable)
+	require.ErrorIs(t, e.Ping(t.Context(), jobs()), table.ErrUnavailable)
+	require.NoError(t, os.Rename(path+".away", path))
+	require.NoError(t, e.Ping(t.Context(), jobs()))
 	put(t, e, "b", nil)
+	require.NotNil(t, get(t, e, "b"))
 }
 
 func TestAfterCloseAllIsRefused(t *testing.T) {
