@@ -25,6 +25,7 @@ type field struct {
 	pointer  bool
 	nullable bool
 	isTime   bool
+	plain    bool // see plain.go
 	solo     reflect.Type
 }
 
@@ -40,10 +41,7 @@ var (
 		}
 	})
 	decoder = attributevalue.NewDecoder(func(o *attributevalue.DecoderOptions) {
-		o.DecodeTime.S = func(text string) (time.Time, error) {
-			t, err := time.Parse(time.RFC3339, text)
-			return t.UTC(), err
-		}
+		o.DecodeTime.S = parseTime
 	})
 	marshalerType   = reflect.TypeFor[attributevalue.Marshaler]()
 	numeralType     = reflect.TypeFor[numeral]()
@@ -89,6 +87,7 @@ func newField(f reflect.StructField, name, options string, index []int) (field, 
 	if one.Type, err = attributeType(t, words); err != nil {
 		return field{}, err
 	}
+	one.plain = isPlain(f.Type, words)
 	if values, ok := reflect.Zero(t).Interface().(enumeration); ok {
 		one.Values = values.Values()
 		switch {
@@ -165,6 +164,9 @@ func attributeType(t reflect.Type, options []string) (string, error) {
 
 // encode returns the stored form of the field's value, nil for none.
 func (f *field) encode(value reflect.Value) (types.AttributeValue, error) {
+	if f.plain {
+		return f.encodePlain(value), nil
+	}
 	solo := reflect.New(f.solo).Elem()
 	solo.Field(0).Set(value)
 	encoded, err := encode(solo.Interface())
@@ -196,11 +198,18 @@ func recovered(err *error) {
 // be nil, and a word that the categorical attribute doesn't have are errors.
 func (f *field) decode(av types.AttributeValue) (value reflect.Value, err error) {
 	defer recovered(&err)
-	solo := reflect.New(f.solo)
 	_, null := av.(*types.AttributeValueMemberNULL)
 	if f.Type != "" && typeOf(av) != f.Type && !(null && f.nullable) {
 		return reflect.Value{}, fmt.Errorf("is a %s, not a %s", typeOf(av), f.Type)
 	}
+	if f.plain {
+		value = reflect.New(f.solo.Field(0).Type).Elem()
+		if err := decodePlain(av, value); err != nil {
+			return reflect.Value{}, err
+		}
+		return value, f.checkEnum(value)
+	}
+	solo := reflect.New(f.solo)
 	whole := &types.AttributeValueMemberM{Value: Item{f.Name: av}}
 	if err := decoder.Decode(whole, solo.Interface()); err != nil {
 		return reflect.Value{}, err
