@@ -39,7 +39,8 @@ func WithClock(now func() time.Time) Option { return func(o *options) { o.clock 
 //
 // Attributes are named as the SDK names them: `dynamodbav:"name"`, with
 // omitempty for those that a record may lack, and fields of embedded structs
-// as if they were T's own. A type with a method Values() []string is
+// as if they were T's own. A nil slice or map that is not omitted is stored as
+// a NULL; a nil pointer is missing. A type with a method Values() []string is
 // categorical: it holds one of these words. Times are stored in UTC with three
 // decimals. The tag `table` says the rest, separated by commas:
 //
@@ -116,7 +117,8 @@ func (t *Table[T]) Ping(ctx context.Context) error { return t.engine.Ping(ctx, t
 
 // Create stores a new record and never overwrites: a *ConflictError of kind
 // ErrExists carries the record that is there. ErrInvalid names every attribute
-// that is missing or ill-typed, ErrTooLarge is a record over 400 KB.
+// that is missing or ill-typed, ErrTooLarge is a record over 400 KB,
+// ErrCorrupt one that is there and that T can't hold.
 func (t *Table[T]) Create(ctx context.Context, record T) error {
 	item, problems := t.encodeRecord(&record)
 	if problems != nil {

@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -44,7 +45,7 @@ func TestConformance(t *testing.T) {
 			told.mu.Lock()
 			defer told.mu.Unlock()
 			names++
-			return "Table." + string(rune('a'+names))
+			return "Table." + strconv.Itoa(names)
 		},
 	})
 }
