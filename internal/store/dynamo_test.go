@@ -138,7 +138,9 @@ func TestAListOnDynamoDBMayLagAndIsTrueOfWhatItShows(t *testing.T) {
 	proxy.HideFromQueries("job-119")
 	page, err := s.List(t.Context(), Filter{Limit: 50})
 	require.NoError(t, err)
-	require.Equal(t, "job-118", page.Items[0].RequestID)
+	for _, item := range page.Items {
+		require.NotEqual(t, "job-119", item.RequestID)
+	}
 	proxy.HideFromQueries()
 	proxy.Unprocessed(2)
 	var walked []string
@@ -146,7 +148,7 @@ func TestAListOnDynamoDBMayLagAndIsTrueOfWhatItShows(t *testing.T) {
 		walked = append(walked, ids...)
 	}
 	require.Len(t, walked, 120)
-	require.Equal(t, "job-119", walked[0])
+	require.Contains(t, walked, "job-119")
 }
 
 func TestUpdatesOfOneJobByTwoReplicasAreLinearizable(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/maypok86/otter/v2"
 	"modernc.org/sqlite"
 
 	"github.com/statusd/statusd/internal/table"
@@ -26,6 +27,9 @@ const (
 	// checkpointPages is how many pages the log grows to before it is written
 	// back. SQLite's 1,000 make a checkpoint of every few commits.
 	checkpointPages = 8000
+	// recentRows is how many rows are remembered as they were written last: who
+	// is updated again soon, as running jobs are, need not be read before.
+	recentRows = 8192
 	// notDatabase is SQLITE_NOTADB. https://www.sqlite.org/rescode.html
 	notDatabase = 26
 )
@@ -38,6 +42,7 @@ type Engine struct {
 	readers chan *conn
 	writer  *writer
 	layouts atomic.Pointer[map[string]*layout]
+	recent  *otter.Cache[rowKey, record] // rows as they were written last
 
 	schemaChange sync.Mutex // held by who creates a table or an index
 	sweeping     sync.WaitGroup
@@ -80,7 +85,8 @@ func open(path string, s settings) (_ *Engine, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	e := &Engine{path: path, lock: flock.New(path + ".lock"), observe: s.observe, closing: make(chan struct{})}
+	e := &Engine{path: path, lock: flock.New(path + ".lock"), observe: s.observe, closing: make(chan struct{}),
+		recent: otter.Must(&otter.Options[rowKey, record]{MaximumSize: recentRows})}
 	locked, err := e.lock.TryLock()
 	switch {
 	case err != nil:
