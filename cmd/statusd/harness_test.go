@@ -36,7 +36,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
 		return 1
 	}
-	patience = 300 * time.Millisecond // in this process; the binary has its own
+	patience = 2 * time.Second // in this process; the binary has its own
 	return m.Run()
 }
 
