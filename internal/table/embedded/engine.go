@@ -27,9 +27,10 @@ const (
 	// checkpointPages is how many pages the log grows to before it is written
 	// back. SQLite's 1,000 make a checkpoint of every few commits.
 	checkpointPages = 8000
-	// recentRows is how many rows are remembered as they were written last: who
-	// is updated again soon, as running jobs are, need not be read before.
-	recentRows = 8192
+	// recentBytes is how much text of rows is remembered as they were written
+	// last: who is updated again soon, as running jobs are, need not be read
+	// before. In memory an item takes a few times its text.
+	recentBytes = 16 << 20
 	// notDatabase is SQLITE_NOTADB. https://www.sqlite.org/rescode.html
 	notDatabase = 26
 )
@@ -86,7 +87,7 @@ func open(path string, s settings) (_ *Engine, err error) {
 		return nil, err
 	}
 	e := &Engine{path: path, lock: flock.New(path + ".lock"), observe: s.observe, closing: make(chan struct{}),
-		recent: otter.Must(&otter.Options[rowKey, record]{MaximumSize: recentRows})}
+		recent: otter.Must(&otter.Options[rowKey, record]{MaximumWeight: recentBytes, Weigher: weight})}
 	locked, err := e.lock.TryLock()
 	switch {
 	case err != nil:

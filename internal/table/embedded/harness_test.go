@@ -3,6 +3,8 @@ package embedded
 import (
 	"path/filepath"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,7 +54,25 @@ func put(t testing.TB, e *Engine, id string, more table.Item) {
 	for name, av := range more {
 		item[name] = av
 	}
-	require.NoError(t, e.Put(t.Context(), jobs(), table.Put{Item: item, Now: time.Now()}))
+	if err := e.Put(t.Context(), jobs(), table.Put{Item: item, Now: time.Now()}); err != nil {
+		t.Error(err) // also where many put at once
+	}
+}
+
+// putAll puts many at once, so that they share commits.
+func putAll(t testing.TB, e *Engine, count int, record func(i int) (id string, more table.Item)) {
+	t.Helper()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range 64 {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
+				id, more := record(i)
+				put(t, e, id, more)
+			}
+		})
+	}
+	group.Wait()
 }
 
 func get(t testing.TB, e *Engine, id string) table.Item {

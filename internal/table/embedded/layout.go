@@ -163,6 +163,7 @@ func (l *layout) indexDiffers(s *table.Schema, declared table.Index) error {
 type record struct {
 	id, rev int64
 	item    table.Item
+	size    int // of the item's text
 }
 
 // stored returns the columns of an item: ttl, item, and those of the indexes.

@@ -164,6 +164,11 @@ func TestItemsAreSharedWithNobody(t *testing.T) {
 	after["data"].(*types.AttributeValueMemberB).Value[0] = '!'
 	require.Equal(t, text("given"), inner["x"])
 	require.Equal(t, "given", string(u.Set["data"].(*types.AttributeValueMemberB).Value))
+
+	after, err = e.Update(t.Context(), jobs(), bump("a", 2))
+	require.NoError(t, err)
+	require.Equal(t, u.Set["deep"], after["deep"], "what is returned is not what is written next")
+	require.Equal(t, u.Set["data"], get(t, e, "a")["data"])
 }
 
 func TestARecordThatAnotherProgramSpoiltIsCorrupt(t *testing.T) {

@@ -147,7 +147,7 @@ func (e *Engine) fill(ctx context.Context, l *layout) error {
 				rows++
 				last = row[0].(int64)
 				if item, err := l.parse(row[2], row[3]); err == nil {
-					found = append(found, record{last, row[1].(int64), item})
+					found = append(found, record{id: last, rev: row[1].(int64), item: item})
 				}
 				return nil
 			}, last, int64(fillMost))

@@ -27,21 +27,19 @@ func TestTheSweeperRemovesTheDeadAlone(t *testing.T) {
 	t.Parallel()
 	e, _ := newEngine(t, SweepEvery(time.Millisecond))
 	past, future := int(time.Now().Add(-time.Hour).Unix()), int(time.Now().Add(time.Hour).Unix())
-	release := hold(t, e)
-	done := make(chan struct{})
-	const each = 800 // more rows than one step looks at
-	go func() {
-		defer close(done)
-		for i := range each {
-			for name, more := range map[string]table.Item{
-				"dead": {"ends": number(past)}, "live": {"ends": number(future)}, "ever": nil, "odd": {"ends": text("never")},
-			} {
-				put(t, e, fmt.Sprint(name, i), more)
-			}
+	const each = sweepMost // of four kinds, so that it takes some steps
+	putAll(t, e, 4*each, func(i int) (string, table.Item) {
+		switch i % 4 {
+		case 0:
+			return fmt.Sprint("dead", i/4), table.Item{"ends": number(past)}
+		case 1:
+			return fmt.Sprint("live", i/4), table.Item{"ends": number(future)}
+		case 2:
+			return fmt.Sprint("ever", i/4), nil
+		default:
+			return fmt.Sprint("odd", i/4), table.Item{"ends": text("never")}
 		}
-	}()
-	release()
-	<-done
+	})
 	require.Eventually(t, func() bool { return rows(t, e) == 3*each }, time.Minute, time.Millisecond)
 	require.Nil(t, get(t, e, "dead0"))
 	for _, name := range []string{"live", "ever", "odd"} {
@@ -53,9 +51,9 @@ func TestAnIndexIsFilledWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	e, path := newEngine(t)
 	const count = 3 * fillMost
-	for i := range count {
-		put(t, e, fmt.Sprint(i), table.Item{"owner": text("team"), "at": number(i)})
-	}
+	putAll(t, e, count, func(i int) (string, table.Item) {
+		return fmt.Sprint(i), table.Item{"owner": text("team"), "at": number(i)}
+	})
 	put(t, e, "odd", table.Item{"owner": number(1), "at": number(1)})
 	put(t, e, "none", table.Item{"at": number(1)})
 	index := table.Index{Name: "by_owner", Hash: "owner", Range: "at", Projection: table.ProjectAll}
@@ -134,9 +132,9 @@ func TestATableCanBeGivenATimeToLive(t *testing.T) {
 	plain := jobs()
 	plain.TTL = ""
 	require.NoError(t, e.CreateTable(t.Context(), plain, table.Capacity{}))
-	for i := range fillMost + 1 {
-		put(t, e, fmt.Sprint("dead", i), table.Item{"ends": number(1)})
-	}
+	putAll(t, e, fillMost+1, func(i int) (string, table.Item) {
+		return fmt.Sprint("dead", i), table.Item{"ends": number(1)}
+	})
 	put(t, e, "live", nil)
 	require.NoError(t, e.CreateTable(t.Context(), jobs(), table.Capacity{}))
 	require.NoError(t, e.CreateTable(t.Context(), plain, table.Capacity{}), "who declares none is content with any")

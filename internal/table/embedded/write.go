@@ -32,7 +32,7 @@ type plan struct {
 // write applies a change to the item of a key. The work is done here, against
 // the row as it was written last or as it is read now, so that the writer only
 // has to see whether that row is still the same; if not, it asks the change
-// again. It returns the item before and after.
+// again. It returns the item before and after; both may be in recent still.
 func (e *Engine) write(ctx context.Context, s *table.Schema, name string, key driver.Value, c change) (was, next table.Item, err error) {
 	p := e.guess(s, key, c)
 	if p == nil {
@@ -73,7 +73,7 @@ func (e *Engine) write(ctx context.Context, s *table.Schema, name string, key dr
 	if p.next.id != 0 {
 		e.recent.Set(rowKey{s.Table, key}, p.next)
 	}
-	return p.was, maps.Clone(p.next.item), nil
+	return p.was, p.next.item, nil
 }
 
 // rowKey is a row among those that were written last.
@@ -81,6 +81,9 @@ type rowKey struct {
 	table string
 	key   driver.Value
 }
+
+// weight is what a row counts for among them.
+func weight(_ rowKey, row record) uint32 { return uint32(row.size) }
 
 // guess plans a change without a read, against the row as this engine wrote it
 // last. Nothing but a write may rest on that, which the writer tests.
@@ -124,7 +127,7 @@ func (l *layout) planFrom(found record, key driver.Value, change change) (*plan,
 	}
 	ttl, text, keys := l.stored(next)
 	rev := rand.Int64() // any but the last one: ids come back after a delete
-	p.next = record{found.id, rev, next}
+	p.next = record{id: found.id, rev: rev, item: next, size: len(text.(string))}
 	switch {
 	case found.item == nil:
 		p.sql, p.args = l.insert, append([]driver.Value{key, rev, ttl, text}, keys...)
@@ -183,7 +186,7 @@ func (e *Engine) Update(ctx context.Context, s *table.Schema, u table.Update) (u
 		if err != nil {
 			return err
 		}
-		_, updated, err = e.write(ctx, s, "UpdateItem", key, func(present table.Item) (table.Item, error) {
+		_, after, err := e.write(ctx, s, "UpdateItem", key, func(present table.Item) (table.Item, error) {
 			if !s.Alive(present, u.Now) || !allHold(u.If, present) {
 				return nil, &table.ConditionError{Found: present}
 			}
@@ -194,6 +197,7 @@ func (e *Engine) Update(ctx context.Context, s *table.Schema, u table.Update) (u
 			}
 			return next, l.checkSize(next)
 		})
+		updated = copyOf(after)
 		return err
 	})
 	return updated, err
@@ -210,12 +214,13 @@ func (e *Engine) Delete(ctx context.Context, s *table.Schema, d table.Delete) (d
 		if err != nil {
 			return err
 		}
-		deleted, _, err = e.write(ctx, s, "DeleteItem", key, func(present table.Item) (table.Item, error) {
+		was, _, err := e.write(ctx, s, "DeleteItem", key, func(present table.Item) (table.Item, error) {
 			if !s.Alive(present, d.Now) || !allHold(d.If, present) {
 				return nil, &table.ConditionError{Found: present}
 			}
 			return nil, nil
 		})
+		deleted = copyOf(was)
 		return err
 	})
 	return deleted, err
