@@ -194,6 +194,17 @@ func sdkBeat(ctx context.Context, client *dynamodb.Client, name string) (func(jo
 	}, nil
 }
 
+// description is the service's table.
+const description = `{"Table":{"TableName":"bench","TableStatus":"ACTIVE",
+	"KeySchema":[{"AttributeName":"request_id","KeyType":"HASH"}],
+	"AttributeDefinitions":[{"AttributeName":"request_id","AttributeType":"S"},{"AttributeName":"status_shard","AttributeType":"S"},
+		{"AttributeName":"owner","AttributeType":"S"},{"AttributeName":"timestamp","AttributeType":"S"}],
+	"GlobalSecondaryIndexes":[
+		{"IndexName":"by_status","IndexStatus":"ACTIVE","Projection":{"ProjectionType":"KEYS_ONLY"},
+			"KeySchema":[{"AttributeName":"status_shard","KeyType":"HASH"},{"AttributeName":"timestamp","KeyType":"RANGE"}]},
+		{"IndexName":"by_owner","IndexStatus":"ACTIVE","Projection":{"ProjectionType":"KEYS_ONLY"},
+			"KeySchema":[{"AttributeName":"owner","KeyType":"HASH"},{"AttributeName":"timestamp","KeyType":"RANGE"}]}]}}`
+
 // stub answers as DynamoDB would, at once and always with the same record;
 // GET / tells how many requests it has had, by operation.
 func stub() http.HandlerFunc {
@@ -221,7 +232,7 @@ func stub() http.HandlerFunc {
 		case "UpdateItem":
 			_, _ = w.Write(updated)
 		case "DescribeTable":
-			_, _ = w.Write([]byte(`{"Table":{"TableName":"bench","TableStatus":"ACTIVE"}}`))
+			_, _ = w.Write([]byte(description))
 		default:
 			_, _ = w.Write([]byte("{}"))
 		}
