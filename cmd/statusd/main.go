@@ -6,10 +6,20 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
+// garbage is how much of it there may be, in percent of what is in use, before
+// it is collected. The service keeps little, and each request leaves some: with
+// Go's own 100 the collector takes a tenth of the processor's time. A GOGC in
+// the environment has the last word.
+const garbage = 400
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)

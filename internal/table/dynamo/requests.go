@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,27 +17,26 @@ import (
 // expression gathers the placeholders of a request's expressions. All names
 // are placeholders: any could be one of DynamoDB's 573 reserved words.
 type expression struct {
-	names  map[string]string
+	names  map[string]string // by placeholder
+	known  map[string]string // placeholders by name
 	values map[string]types.AttributeValue
 }
 
 func newExpression() *expression {
-	return &expression{make(map[string]string), make(map[string]types.AttributeValue)}
+	return &expression{make(map[string]string), make(map[string]string), make(map[string]types.AttributeValue)}
 }
 
 func (x *expression) name(attribute string) string {
-	for placeholder, named := range x.names {
-		if named == attribute {
-			return placeholder
-		}
+	placeholder, ok := x.known[attribute]
+	if !ok {
+		placeholder = "#n" + strconv.Itoa(len(x.names))
+		x.names[placeholder], x.known[attribute] = attribute, placeholder
 	}
-	placeholder := fmt.Sprintf("#n%d", len(x.names))
-	x.names[placeholder] = attribute
 	return placeholder
 }
 
 func (x *expression) value(av types.AttributeValue) string {
-	placeholder := fmt.Sprintf(":v%d", len(x.values))
+	placeholder := ":v" + strconv.Itoa(len(x.values))
 	x.values[placeholder] = av
 	return placeholder
 }
