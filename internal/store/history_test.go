@@ -37,9 +37,10 @@ type request struct {
 	read, deleted bool
 	update        model.Update
 	// ghost is a write that may have happened once more within the request: if
-	// its answer was lost and others wrote after it, it is merged again. Only a
-	// request that tried a write which was not acknowledged can have one, or a
-	// create, which is sent again after the job was made and deleted.
+	// its answer was lost and others wrote after it, it is merged again, as often
+	// as that comes to pass. Only a request that tried a write which was not
+	// acknowledged can have one, or a create, which is sent again after the job
+	// was made and deleted.
 	ghost bool
 }
 
@@ -188,7 +189,7 @@ func (r *recorder) run(ctx context.Context, client int, s *Store, asked request)
 	if told.kind == model.Applied {
 		writes.Add(-1) // the one that was acknowledged
 	}
-	if writes.Load() > 0 {
+	for range writes.Load() {
 		again := asked
 		again.ghost = true
 		r.history = append(r.history, porcupine.Operation{
