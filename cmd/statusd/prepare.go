@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -52,7 +51,10 @@ func prepareOnce(ctx context.Context, c config.Config, s *store.Store) error {
 	case err != nil:
 		return err
 	}
-	return complete(d)
+	if err := s.Check(d); err != nil {
+		return fmt.Errorf("%w; statusd table create adds indexes that are missing", err)
+	}
+	return nil
 }
 
 // describe tells what the table is like. A noTableError if it is not there.
@@ -62,20 +64,6 @@ func describe(ctx context.Context, c config.Config, s *store.Store) (table.Descr
 		return d, noTableError(c.Table)
 	}
 	return d, err
-}
-
-// complete fails if a table that the service is not to change lacks something
-// that it needs.
-func complete(d table.Description) error {
-	if d.Key.Name != "request_id" || d.Key.Type != "S" {
-		return &table.SchemaError{Table: d.Table, Difference: fmt.Sprintf("its key is %s (%s), not request_id (S)", d.Key.Name, d.Key.Type)}
-	}
-	for _, name := range []string{"by_status", "by_owner"} {
-		if !slices.ContainsFunc(d.Indexes, func(i table.IndexDescription) bool { return i.Name == name }) {
-			return &table.SchemaError{Table: d.Table, Difference: fmt.Sprintf("it has no index %s; statusd table create adds it", name)}
-		}
-	}
-	return nil
 }
 
 // noTableError is a table that is not there, by its name.

@@ -5,14 +5,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/statusd/statusd/internal/config"
 	"github.com/statusd/statusd/internal/table"
 	"github.com/statusd/statusd/internal/table/embedded"
 )
@@ -71,31 +69,11 @@ func TestATableThatIsNotToBeChangedHasToBeComplete(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, environ []string) {
 		putOlder(t, environ)
 		environ = append(environ, "STATUSD_CREATE_TABLE=false")
-		require.Contains(t, refuses(t, environ), "it has no index by_status; statusd table create adds it")
+		require.Contains(t, refuses(t, environ), "it has no index by_status (hash status_shard, range timestamp, KEYS_ONLY); statusd table create adds")
 		code, _, stderr := invoke(t, environ, "table", "create")
 		require.Equal(t, exitOK, code, stderr)
 		start(t, environ)
 	})
-}
-
-func TestEveryIndexOfTheStoreIsAskedFor(t *testing.T) {
-	t.Parallel()
-	c, err := config.Load(environment(t))
-	require.NoError(t, err)
-	s, closeStore, err := openStore(t.Context(), c, func(table.Call) {})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, closeStore()) })
-	require.NoError(t, s.CreateTable(t.Context()))
-	whole, err := s.Describe(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, complete(whole))
-	for i, index := range whole.Indexes {
-		part := whole
-		part.Indexes = slices.Delete(slices.Clone(whole.Indexes), i, i+1)
-		require.ErrorContains(t, complete(part), "no index "+index.Name)
-	}
-	whole.Key.Name = "job_id"
-	require.ErrorIs(t, complete(whole), table.ErrSchema)
 }
 
 func TestCredentialsThatAreRefusedAreToldAtOnce(t *testing.T) {

@@ -67,6 +67,10 @@ func (s *Store) Describe(ctx context.Context) (table.Description, error) {
 	return s.table.Describe(ctx)
 }
 
+// Check tells in what a table that was described is not the store's, as a
+// *table.SchemaError.
+func (s *Store) Check(d table.Description) error { return s.table.Schema().Check(d) }
+
 // Get reads a record: a strongly consistent read that begins after the call.
 // ErrNotFound, ErrCorrupt, ErrUnavailable.
 func (s *Store) Get(ctx context.Context, id string) (*Snapshot, error) {

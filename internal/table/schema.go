@@ -50,6 +50,25 @@ func (s *Schema) Enums() map[string][]string {
 	return enums
 }
 
+// Check tells in what a table that was described differs from the declaration,
+// as a *SchemaError: in its key, or in an index that it lacks or that is another
+// one.
+func (s *Schema) Check(d Description) error {
+	if d.Key.Name != s.Key.Name || d.Key.Type != s.Key.Type {
+		return &SchemaError{d.Table, fmt.Sprintf("its key is %s (%s), not %s (%s)", d.Key.Name, d.Key.Type, s.Key.Name, s.Key.Type)}
+	}
+	for _, declared := range s.Indexes {
+		at := slices.IndexFunc(d.Indexes, func(i IndexDescription) bool { return i.Name == declared.Name })
+		switch {
+		case at < 0:
+			return &SchemaError{d.Table, "it has no index " + declared.String()}
+		case !d.Indexes[at].Equal(declared):
+			return &SchemaError{d.Table, fmt.Sprintf("it has index %s, not %s", d.Indexes[at].Index, declared)}
+		}
+	}
+	return nil
+}
+
 // Projection is which attributes an index holds beside the keys.
 type Projection string
 

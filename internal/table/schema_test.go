@@ -419,3 +419,30 @@ func TestEveryProjectionCanBeDeclared(t *testing.T) {
 	other.Include = []string{"C"}
 	require.False(t, i.Equal(other))
 }
+
+func TestATableThatWasDescribedIsCheckedAgainstTheDeclaration(t *testing.T) {
+	t.Parallel()
+	s := &Schema{
+		Table: "things", Key: Attribute{Name: "id", Type: "S"},
+		Indexes: []Index{{Name: "by_color", Hash: "color", Projection: ProjectAll}, {Name: "by_size", Hash: "size", Projection: ProjectAll}},
+	}
+	whole := Description{Table: "things", Key: s.Key}
+	for _, i := range s.Indexes {
+		whole.Indexes = append(whole.Indexes, IndexDescription{Index: i, Status: "ACTIVE"})
+	}
+	whole.Indexes = append(whole.Indexes, IndexDescription{Index: Index{Name: "somebody's"}})
+	require.NoError(t, s.Check(whole))
+
+	part := whole
+	part.Indexes = whole.Indexes[1:]
+	require.ErrorIs(t, s.Check(part), ErrSchema)
+	require.ErrorContains(t, s.Check(part), "no index by_color (hash color, ALL)")
+	other := whole
+	other.Indexes = append([]IndexDescription{{Index: Index{Name: "by_color", Hash: "shade", Projection: ProjectAll}}}, whole.Indexes[1:]...)
+	require.ErrorContains(t, s.Check(other), "by_color (hash shade, ALL), not by_color (hash color, ALL)")
+	for _, key := range []Attribute{{Name: "id", Type: "N"}, {Name: "name", Type: "S"}} {
+		other := whole
+		other.Key = key
+		require.ErrorContains(t, s.Check(other), "not id (S)")
+	}
+}

@@ -41,7 +41,11 @@ const (
 // NewClient returns an SDK client made for many small requests. The endpoint
 // is a URL, or "" for AWS.
 func NewClient(c aws.Config, endpoint string) *dynamodb.Client {
-	c.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+	own, ok := c.HTTPClient.(*awshttp.BuildableClient) // with AWS_CA_BUNDLE in it
+	if !ok {
+		own = awshttp.NewBuildableClient()
+	}
+	c.HTTPClient = own.WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
 		t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = attemptTimeout, attemptTimeout
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = attemptTimeout })

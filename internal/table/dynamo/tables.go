@@ -20,7 +20,7 @@ func (e *Engine) CreateTable(ctx context.Context, s *table.Schema, capacity tabl
 	err := e.converge(ctx, s, func() (bool, error) {
 		return e.step(ctx, s, s.Indexes, func() error {
 			_, err := send(ctx, e, "CreateTable", s.Table, e.client.CreateTable, createTable(s, capacity), nil)
-			return unlessBusy(err)
+			return err
 		})
 	})
 	if err != nil || s.TTL == "" {
@@ -40,17 +40,27 @@ func (e *Engine) CreateIndex(ctx context.Context, s *table.Schema, i table.Index
 
 // converge takes steps towards what should be, until none is left. Several
 // replicas may do so at once: each step can be another one's, since every one
-// looks anew at what is there.
+// looks anew at what is there. A refusal that may pass is not the end, but is
+// told if the context is.
 func (e *Engine) converge(ctx context.Context, s *table.Schema, step func() (done bool, err error)) error {
+	var refusal error
 	for {
 		done, err := step()
-		if done || err != nil {
+		switch {
+		case busy(err):
+			refusal = err
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		case done || err != nil:
 			return err
 		}
 		select {
 		case <-time.After(e.poll):
 		case <-ctx.Done():
-			return &table.UnavailableError{Table: s.Table, Operation: "waiting for the table", Cause: context.Cause(ctx)}
+			cause := context.Cause(ctx)
+			if refusal != nil {
+				cause = fmt.Errorf("%w, and before: %w", cause, refusal)
+			}
+			return &table.UnavailableError{Table: s.Table, Operation: "waiting for the table", Cause: cause}
 		}
 	}
 }
@@ -94,7 +104,7 @@ func (e *Engine) addIndex(ctx context.Context, s *table.Schema, i table.Index, t
 			}
 		}
 	}
-	return unlessBusy(err)
+	return err
 }
 
 // throughputLike is the capacity for an index more, nil if the table's is on
@@ -134,7 +144,7 @@ func (e *Engine) ensureTTL(ctx context.Context, s *table.Schema) (done bool, err
 			return false, nil
 		}
 	}
-	return err == nil, unlessBusy(err)
+	return err == nil, err
 }
 
 func (e *Engine) ttl(ctx context.Context, s *table.Schema) (types.TimeToLiveStatus, string, error) {
@@ -146,14 +156,11 @@ func (e *Engine) ttl(ctx context.Context, s *table.Schema) (types.TimeToLiveStat
 	return out.TimeToLiveDescription.TimeToLiveStatus, aws.ToString(out.TimeToLiveDescription.AttributeName), nil
 }
 
-// unlessBusy passes over the refusals of a table that is being changed: by
-// another replica, or by one's own last step.
-func unlessBusy(err error) error {
+// busy tells the refusals of a table that is being changed, by another replica
+// or by one's own last step, and of an account that may not have more now.
+func busy(err error) bool {
 	var refused smithy.APIError
-	if errors.As(err, &refused) && slices.Contains([]string{"ResourceInUseException", "LimitExceededException"}, refused.ErrorCode()) {
-		return nil
-	}
-	return err
+	return errors.As(err, &refused) && slices.Contains([]string{"ResourceInUseException", "LimitExceededException"}, refused.ErrorCode())
 }
 
 // describe reads what is there. ErrNotFound.
