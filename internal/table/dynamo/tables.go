@@ -47,8 +47,8 @@ func (e *Engine) converge(ctx context.Context, s *table.Schema, step func() (don
 	for {
 		done, err := step()
 		switch {
-		case busy(err):
-			refusal = err
+		case busy(err), err == nil && !done:
+			refusal = err // none while it is being made
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		case done || err != nil:
 			return err
