@@ -78,14 +78,15 @@ func NewProxy(tb testing.TB, endpoint string) *Proxy {
 		faults: make(map[string][]Fault),
 		delays: make(map[string]time.Duration), lateBy: make(map[string]time.Duration),
 	}
+	onward := &http.Transport{MaxIdleConnsPerHost: 512, DisableCompression: true}
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = target.Host },
 		ModifyResponse: p.change,
-		Transport:      &http.Transport{MaxIdleConnsPerHost: 512, DisableCompression: true},
+		Transport:      onward,
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	server := httptest.NewServer(p)
-	tb.Cleanup(server.Close)
+	tb.Cleanup(func() { server.Close(); onward.CloseIdleConnections() })
 	p.Endpoint = server.URL
 	return p
 }

@@ -110,3 +110,27 @@ func TestATableNameIsValidAndNobodyElses(t *testing.T) {
 		require.NotEqual(t, name, TableName(t))
 	})
 }
+
+// TestAServerThatIsNotThereIsSaidHowToGet can't be run beside others: it
+// changes the environment and the working directory.
+func TestAServerThatIsNotThereIsSaidHowToGet(t *testing.T) {
+	t.Setenv(binaryVariable, "")
+	module := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(module, "go.mod"), nil, 0o600))
+	require.NoError(t, os.MkdirAll(filepath.Join(module, "a", "package"), 0o700))
+	t.Chdir(filepath.Join(module, "a", "package"))
+	_, err := Run(t.Context(), "")
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, "make tools")
+	require.ErrorContains(t, err, endpointVariable)
+
+	t.Setenv(binaryVariable, "a server")
+	file, err := binary()
+	require.NoError(t, err)
+	require.Equal(t, "a server", file)
+
+	t.Chdir(t.TempDir())
+	t.Setenv(binaryVariable, "")
+	_, err = binary()
+	require.ErrorContains(t, err, "not within a Go module")
+}
