@@ -39,8 +39,7 @@ type request struct {
 	// ghost is a write that may have happened once more within the request: if
 	// its answer was lost and others wrote after it, it is merged again, as often
 	// as that comes to pass. Only a request that tried a write which was not
-	// acknowledged can have one, or a create, which is sent again after the job
-	// was made and deleted.
+	// acknowledged can have one.
 	ghost bool
 }
 
@@ -186,7 +185,7 @@ func (r *recorder) run(ctx context.Context, client int, s *Store, asked request)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.history = append(r.history, porcupine.Operation{ClientId: client, Input: asked, Call: call, Output: told, Return: returned})
-	if told.kind == model.Applied {
+	if told.kind == model.Created || told.kind == model.Applied {
 		writes.Add(-1) // the one that was acknowledged
 	}
 	for range writes.Load() {

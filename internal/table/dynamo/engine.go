@@ -137,10 +137,11 @@ func isWrite(operation string) bool {
 	return operation == "PutItem" || operation == "UpdateItem" || operation == "DeleteItem"
 }
 
-// Put implements [table.Engine].
+// Put implements [table.Engine]. A create in doubt is not sent again: it would
+// make anew what somebody has deleted in between.
 func (e *Engine) Put(ctx context.Context, s *table.Schema, w table.Put) error {
 	_, err := send(ctx, e, "PutItem", s.Table, e.client.PutItem, putItem(s, w),
-		func(o *dynamodb.PutItemOutput) *types.ConsumedCapacity { return o.ConsumedCapacity })
+		func(o *dynamodb.PutItemOutput) *types.ConsumedCapacity { return o.ConsumedCapacity }, onceInDoubt)
 	return err
 }
 
