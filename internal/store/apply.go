@@ -178,16 +178,15 @@ func (a *application) found(record *Snapshot) {
 // that this still is the current one. It returns neither a record nor an error
 // if it was not: then what was found is current, and certain.
 func (a *application) write(ctx context.Context, after row, now time.Time) (*Snapshot, error) {
-	var written row
 	var err error
 	if alive := a.alive(now); alive == nil {
-		written, err = after, a.table.Create(ctx, after)
+		err = a.table.Create(ctx, after)
 	} else {
 		before := alive.row
 		if before.older != nil {
 			before = row{} // all of it is written anew
 		}
-		written, err = a.table.Update(ctx, a.id, a.table.Diff(before, after), alive.lock()...)
+		err = a.table.Replace(ctx, a.id, before, after, alive.lock()...)
 	}
 	a.health.note(ctx, err)
 
@@ -195,7 +194,7 @@ func (a *application) write(ctx context.Context, after row, now time.Time) (*Sna
 	var away *table.UnavailableError
 	switch {
 	case err == nil:
-		return &Snapshot{row: written}, nil
+		return &Snapshot{row: after}, nil
 	case errors.As(err, &conflict) && conflict.Found.WriteID == a.writeID:
 		// An answer was lost, and the write was sent again by the client below.
 		return &Snapshot{row: conflict.Found}, nil

@@ -60,7 +60,7 @@ func (s *Store) carry(ctx context.Context, r row, m *Migration) error {
 		before = row{}
 		after.ExpiresAt = s.expiry(r.Status.Terminal())
 	}
-	_, err = s.table.Update(ctx, r.RequestID, s.table.Diff(before, after), r.lock()...)
+	err = s.table.Replace(ctx, r.RequestID, before, after, r.lock()...)
 	s.cache.forget(r.RequestID)
 	switch {
 	case err == nil:

@@ -287,9 +287,25 @@ func (t *Table[T]) Diff(before, after T) Changes {
 // to live. A *ConflictError of kind ErrConflict, with the record that was
 // found, if a condition does not hold. ErrTooLarge.
 func (t *Table[T]) Update(ctx context.Context, key any, changes Changes, conditions ...Condition) (T, error) {
-	k, err := t.encodeKey(key)
+	item, err := t.update(ctx, key, changes, conditions)
 	if err != nil {
 		return *new(T), err
+	}
+	return t.decodeRecord(item, everyAttribute)
+}
+
+// Replace makes the record before into the record after: an Update of what
+// differs, with its errors. The conditions have to tell that the record still
+// is the one before; then it is the one after, and need not be decoded again.
+func (t *Table[T]) Replace(ctx context.Context, key any, before, after T, conditions ...Condition) error {
+	_, err := t.update(ctx, key, t.Diff(before, after), conditions)
+	return err
+}
+
+func (t *Table[T]) update(ctx context.Context, key any, changes Changes, conditions []Condition) (Item, error) {
+	k, err := t.encodeKey(key)
+	if err != nil {
+		return nil, err
 	}
 	u := Update{Key: k, Set: make(Item, len(changes.Set)), Remove: slices.Clone(changes.Remove), Now: t.clock()}
 	var problems []Problem
@@ -313,16 +329,16 @@ func (t *Table[T]) Update(ctx context.Context, key any, changes Changes, conditi
 		}
 	}
 	if problems != nil {
-		return *new(T), t.invalid(problems)
+		return nil, t.invalid(problems)
 	}
 	if u.If, err = t.checks(conditions); err != nil {
-		return *new(T), err
+		return nil, err
 	}
 	item, err := t.engine.Update(ctx, t.schema, u)
 	if err != nil {
-		return *new(T), t.conflict(err, ErrConflict, u.Now)
+		return nil, t.conflict(err, ErrConflict, u.Now)
 	}
-	return t.decodeRecord(item, everyAttribute)
+	return item, nil
 }
 
 var errKeyChange = errors.New("the partition key can't be changed")

@@ -24,6 +24,15 @@ func testUpdate(t *testing.T, h Harness) {
 		require.Equal(t, job{ID: "a", State: "busy", Version: 1, Name: "new", Odd: "p", Tags: map[string]string{"x": "y"}}, after)
 		require.Equal(t, after, get(t, jobs, "a"))
 	})
+	t.Run("makes one record into another", func(t *testing.T) {
+		before := create(t, jobs, job{ID: "before", Version: 1, Name: "n", Size: 4, Tags: map[string]string{"x": "y"}})
+		after := before
+		after.Version, after.Name, after.Size, after.State = 2, "", 5, "busy"
+		require.NoError(t, jobs.Replace(t.Context(), "before", before, after, table.VersionIs(1)))
+		require.Equal(t, after, get(t, jobs, "before"))
+		require.Equal(t, after, conflict(t, jobs.Replace(t.Context(), "before", before, after, table.VersionIs(1)), table.ErrConflict))
+		require.ErrorIs(t, jobs.Replace(t.Context(), "before", after, after), table.ErrInvalid)
+	})
 	t.Run("makes none that is not there", func(t *testing.T) {
 		_, err := jobs.Update(t.Context(), "nobody", set("name", "x"))
 		require.ErrorIs(t, err, table.ErrNotFound)
