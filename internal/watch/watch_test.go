@@ -64,6 +64,22 @@ func report(t *testing.T, s *store.Store, status model.Status) *store.Snapshot {
 	return result.Snapshot
 }
 
+// read expects a record.
+func read(t *testing.T, w *Watch, fresh bool) *store.Snapshot {
+	found, err := w.Get(t.Context(), "job", fresh)
+	require.NoError(t, err)
+	return found
+}
+
+// nextIsWaitedFor waits until somebody waits for the read that is not begun.
+func nextIsWaitedFor(t *testing.T, w *Watch) {
+	require.Eventually(t, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.flights["job"].next != nil
+	}, time.Minute, time.Millisecond)
+}
+
 func TestManyReadersOfOneRecordCostOneReadPerFreshnessInterval(t *testing.T) {
 	t.Parallel()
 	e, a, b := replicas(t)
@@ -122,11 +138,7 @@ func TestAFreshReadBeginsAfterItsRequestAndIsShared(t *testing.T) {
 	w := New(b, time.Hour, time.Minute)
 	h := e.hold()
 	early := make(chan *store.Snapshot)
-	get := func(to chan *store.Snapshot) {
-		found, err := w.Get(t.Context(), "job", true)
-		require.NoError(t, err)
-		to <- found
-	}
+	get := func(to chan *store.Snapshot) { to <- read(t, w, true) }
 	go get(early)
 	<-h.reached
 	report(t, a, model.Success)
@@ -135,11 +147,7 @@ func TestAFreshReadBeginsAfterItsRequestAndIsShared(t *testing.T) {
 	for range many {
 		go get(late)
 	}
-	require.Eventually(t, func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.flights["job"].next != nil
-	}, time.Minute, time.Millisecond)
+	nextIsWaitedFor(t, w)
 	close(h.release)
 	require.Equal(t, model.Started, (<-early).Status)
 	for range many {
@@ -158,21 +166,13 @@ func TestAReaderIsNeverAnsweredOlderThanAWriteThatWasAcknowledged(t *testing.T) 
 	w := New(a, 0, time.Minute) // what was written is no longer fresh
 	h := e.hold()
 	early := make(chan *store.Snapshot)
-	get := func(to chan *store.Snapshot) {
-		found, err := w.Get(t.Context(), "job", false)
-		require.NoError(t, err)
-		to <- found
-	}
+	get := func(to chan *store.Snapshot) { to <- read(t, w, false) }
 	go get(early)
 	<-h.reached
 	report(t, a, model.Success)
 	late := make(chan *store.Snapshot)
 	go get(late)
-	require.Eventually(t, func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.flights["job"].next != nil
-	}, time.Minute, time.Millisecond)
+	nextIsWaitedFor(t, w)
 	close(h.release)
 	require.Equal(t, model.Started, (<-early).Status)
 	require.Equal(t, model.Success, (<-late).Status)
