@@ -110,10 +110,10 @@ func attributeType(t reflect.Type, options []string) (string, error) {
 		return "", fmt.Errorf("a %s can't be read again", t)
 	case t.Implements(marshalerType):
 		av, err := reflect.Zero(t).Interface().(attributevalue.Marshaler).MarshalDynamoDBAttributeValue()
-		if err != nil || typeOf(av) == "NULL" {
+		if err != nil || TypeOf(av) == "NULL" {
 			return "", errors.New("the zero value's own marshaler must give a value, by which its type is known")
 		}
-		return typeOf(av), nil
+		return TypeOf(av), nil
 	case reflect.PointerTo(t).Implements(marshalerType):
 		return "", errors.New("its own marshaler needs a value receiver")
 	}
@@ -199,8 +199,8 @@ func recovered(err *error) {
 func (f *field) decode(av types.AttributeValue) (value reflect.Value, err error) {
 	defer recovered(&err)
 	_, null := av.(*types.AttributeValueMemberNULL)
-	if f.Type != "" && typeOf(av) != f.Type && !(null && f.nullable) {
-		return reflect.Value{}, fmt.Errorf("is a %s, not a %s", typeOf(av), f.Type)
+	if f.Type != "" && TypeOf(av) != f.Type && !(null && f.nullable) {
+		return reflect.Value{}, fmt.Errorf("is a %s, not a %s", TypeOf(av), f.Type)
 	}
 	if f.plain {
 		value = reflect.New(f.solo.Field(0).Type).Elem()
@@ -267,7 +267,7 @@ func (t *Table[T]) encodeField(f *field, value reflect.Value) (types.AttributeVa
 	if err != nil {
 		return nil, err
 	}
-	if typeOf(av) == "NULL" && f.Type != "" {
+	if TypeOf(av) == "NULL" && f.Type != "" {
 		switch {
 		case !f.Required:
 			return nil, nil

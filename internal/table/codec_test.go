@@ -227,7 +227,7 @@ func TestOptionsOfTheSDKAreUnderstood(t *testing.T) {
 	require.Equal(t, before, found)
 	for _, a := range table.Schema().Attributes {
 		if a.Type != "" {
-			require.Equal(t, a.Type, typeOf(r.item[a.Name]), a.Name)
+			require.Equal(t, a.Type, TypeOf(r.item[a.Name]), a.Name)
 		}
 	}
 

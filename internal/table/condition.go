@@ -61,11 +61,11 @@ func (t *Table[T]) check(c Condition) (Check, error) {
 		if av, err = encode(c.value); err != nil {
 			return Check{}, err
 		}
-		if f.Type != "" && typeOf(av) != f.Type {
-			return Check{}, errors.New("a condition on a " + f.Type + " with a " + typeOf(av))
+		if f.Type != "" && TypeOf(av) != f.Type {
+			return Check{}, errors.New("a condition on a " + f.Type + " with a " + TypeOf(av))
 		}
 	}
-	switch typeOf(av) {
+	switch TypeOf(av) {
 	case "S", "N", "B":
 	case "BOOL":
 		if c.op == OpBelow {

@@ -82,12 +82,12 @@ func (t *Table[T]) query(index Index, s Select) (Query, error) {
 	}
 	if s.Cursor != "" {
 		key, rng, err := decodeCursor(s.Cursor)
-		if err != nil || typeOf(key) != t.schema.Key.Type {
+		if err != nil || TypeOf(key) != t.schema.Key.Type {
 			return q, errors.New("not a cursor")
 		}
 		q.After = Item{index.Hash: q.Hash, t.schema.Key.Name: key}
 		if index.Range != "" {
-			if a, _ := t.schema.Attribute(index.Range); typeOf(rng) != a.Type {
+			if a, _ := t.schema.Attribute(index.Range); TypeOf(rng) != a.Type {
 				return q, errors.New("not a cursor of this index")
 			}
 			q.After[index.Range] = rng

@@ -347,8 +347,9 @@ func (s *Schema) declaredIndex(name string) *Index {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// typeOf names the attribute type of a value, "NULL" included.
-func typeOf(v types.AttributeValue) string {
+// TypeOf names the attribute type of a value, NULL included: S, N, B, BOOL, M,
+// L, SS, NS or BS.
+func TypeOf(v types.AttributeValue) string {
 	switch v.(type) {
 	case *types.AttributeValueMemberS:
 		return "S"

@@ -50,8 +50,8 @@ func (l *layout) checkKey(name string, av types.AttributeValue) error {
 			continue
 		}
 		switch size := sizeOf(av); {
-		case kindOf(av) != l.types[name]:
-			return l.invalid(name, fmt.Sprintf("is a key of index %s: not %s, but %s", i.Name, l.types[name], kindOf(av)))
+		case table.TypeOf(av) != l.types[name]:
+			return l.invalid(name, fmt.Sprintf("is a key of index %s: not %s, but %s", i.Name, l.types[name], table.TypeOf(av)))
 		case size == 0:
 			return l.invalid(name, "is a key of index "+i.Name+": not empty")
 		case size > most:
@@ -214,16 +214,4 @@ func sizeOf(av types.AttributeValue) int {
 func numberSize(n string) int {
 	digits := strings.Trim(strings.Replace(strings.TrimPrefix(n, "-"), ".", "", 1), "0")
 	return (len(digits)+1)/2 + 1
-}
-
-func kindOf(av types.AttributeValue) string {
-	switch av.(type) {
-	case *types.AttributeValueMemberS:
-		return "S"
-	case *types.AttributeValueMemberN:
-		return "N"
-	case *types.AttributeValueMemberB:
-		return "B"
-	}
-	return "another type"
 }

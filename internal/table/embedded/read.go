@@ -108,7 +108,7 @@ func (l *layout) selectIndex(q table.Query) (sql string, args []driver.Value, er
 	}
 	// bind takes up a value for an attribute of the index.
 	bind := func(name string, av types.AttributeValue) {
-		if kindOf(av) != l.types[name] && err == nil {
+		if table.TypeOf(av) != l.types[name] && err == nil {
 			err = l.invalid(name, "a query of "+q.Index.String()+" with a value that is no "+l.types[name])
 		}
 		args = append(args, column(av))

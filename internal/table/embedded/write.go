@@ -233,7 +233,7 @@ func allHold(checks []table.Check, item table.Item) bool {
 // keyOf is a partition key in the form of its column.
 func (l *layout) keyOf(av types.AttributeValue) (driver.Value, error) {
 	switch {
-	case kindOf(av) != l.key.Type:
+	case table.TypeOf(av) != l.key.Type:
 		return nil, l.invalid(l.key.Name, "the partition key is a "+l.key.Type)
 	case sizeOf(av) == 0:
 		return nil, l.invalid(l.key.Name, "the partition key is empty")
