@@ -27,8 +27,10 @@ type health struct {
 	asking sync.Mutex
 }
 
+// newHealth begins as if in an outage: the first answer ends it.
 func newHealth(clock func() time.Time) *health {
-	return &health{clock: clock, serving: clock(), cause: errors.New("the store has not been asked yet")}
+	now := clock()
+	return &health{clock: clock, serving: now, failing: now, cause: errors.New("the store has not been asked yet")}
 }
 
 // note takes up the outcome of a call. A caller that gave up says nothing

@@ -30,7 +30,12 @@ func TestAnOutageOfTheStoreRestartsTheSilenceOfAllJobs(t *testing.T) {
 	t.Parallel()
 	clock := newTestClock()
 	h := newHealth(clock.Now)
+	clock.advance(20 * time.Second)
+	h.note(t.Context(), errAway)
+	clock.advance(time.Second)
+	h.note(t.Context(), nil)
 	start := clock.Now()
+	require.Equal(t, start, h.servingSince(), "it could not serve before the store answered")
 
 	clock.advance(time.Hour)
 	h.note(t.Context(), nil)

@@ -59,12 +59,16 @@ func (s *Store) Observe(told func(id string, written *Snapshot)) { s.observe = t
 
 // CreateTable makes the table be there. See [table.Table.CreateTable].
 func (s *Store) CreateTable(ctx context.Context) error {
-	return s.table.CreateTable(ctx, table.Capacity{})
+	err := s.table.CreateTable(ctx, table.Capacity{})
+	s.health.note(ctx, err)
+	return err
 }
 
 // Describe tells what the table is like. ErrNotFound if it is not there.
 func (s *Store) Describe(ctx context.Context) (table.Description, error) {
-	return s.table.Describe(ctx)
+	d, err := s.table.Describe(ctx)
+	s.health.note(ctx, err)
+	return d, err
 }
 
 // Check tells in what a table that was described is not the store's, as a
@@ -186,7 +190,9 @@ func (s *Store) remove(ctx context.Context, id string) error {
 	for range writeTries {
 		switch {
 		case errors.Is(err, ErrCorrupt): // nobody can tell one write of it from another
-			if _, err = s.table.Delete(ctx, id); errors.Is(err, ErrCorrupt) {
+			_, err = s.table.Delete(ctx, id)
+			s.health.note(ctx, err)
+			if errors.Is(err, ErrCorrupt) {
 				return nil // it is gone, though it could not be read
 			}
 			return err
