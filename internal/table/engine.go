@@ -16,9 +16,8 @@ type Item = map[string]types.AttributeValue
 // Engines answer with the errors of this package: [*UnavailableError] when the
 // store can't be reached or throttles, [*ConditionError] when a write's
 // conditions did not hold, ErrTooLarge, ErrInvalid and [*SchemaError] as each
-// method states. They neither keep nor change the items they are given, and
-// nobody but the caller holds the items they return. Every method is safe for
-// concurrent use.
+// method states. An item that was given or returned may be shared, and is not
+// changed by either side. Every method is safe for concurrent use.
 type Engine interface {
 	// CreateTable makes the table, its declared indexes and its time to live
 	// be there and usable: what is missing is made, what is there is left

@@ -69,7 +69,6 @@ func TestAnItemIsReadAsItWasWritten(t *testing.T) {
 		found, err := parseItem(stored)
 		require.NoError(t, err)
 		require.Equal(t, table.Item(item), found)
-		require.Equal(t, found, copyOf(found))
 
 		// However another program lays the same JSON out.
 		var any map[string]any

@@ -151,26 +151,6 @@ func TestAQueryFromNowhereIsInvalid(t *testing.T) {
 }
 
 // What an engine is given stays the caller's.
-func TestItemsAreSharedWithNobody(t *testing.T) {
-	t.Parallel()
-	e, _ := newEngine(t)
-	put(t, e, "a", nil)
-	u := bump("a", 1)
-	inner := table.Item{"x": text("given")}
-	u.Set["deep"], u.Set["data"] = &types.AttributeValueMemberM{Value: inner}, &types.AttributeValueMemberB{Value: []byte("given")}
-	after, err := e.Update(t.Context(), jobs(), u)
-	require.NoError(t, err)
-	after["deep"].(*types.AttributeValueMemberM).Value["x"].(*types.AttributeValueMemberS).Value = "changed"
-	after["data"].(*types.AttributeValueMemberB).Value[0] = '!'
-	require.Equal(t, text("given"), inner["x"])
-	require.Equal(t, "given", string(u.Set["data"].(*types.AttributeValueMemberB).Value))
-
-	after, err = e.Update(t.Context(), jobs(), bump("a", 2))
-	require.NoError(t, err)
-	require.Equal(t, u.Set["deep"], after["deep"], "what is returned is not what is written next")
-	require.Equal(t, u.Set["data"], get(t, e, "a")["data"])
-}
-
 func TestARecordThatAnotherProgramSpoiltIsCorrupt(t *testing.T) {
 	t.Parallel()
 	for what, stored := range map[string]any{"no JSON": "{", "a BLOB": []byte(`{"id":{"S":"a"}}`)} {

@@ -186,7 +186,7 @@ func (e *Engine) Update(ctx context.Context, s *table.Schema, u table.Update) (u
 		if err != nil {
 			return err
 		}
-		_, after, err := e.write(ctx, s, "UpdateItem", key, func(present table.Item) (table.Item, error) {
+		_, updated, err = e.write(ctx, s, "UpdateItem", key, func(present table.Item) (table.Item, error) {
 			if !s.Alive(present, u.Now) || !allHold(u.If, present) {
 				return nil, &table.ConditionError{Found: present}
 			}
@@ -197,7 +197,6 @@ func (e *Engine) Update(ctx context.Context, s *table.Schema, u table.Update) (u
 			}
 			return next, l.checkSize(next)
 		})
-		updated = copyOf(after)
 		return err
 	})
 	return updated, err
@@ -214,13 +213,12 @@ func (e *Engine) Delete(ctx context.Context, s *table.Schema, d table.Delete) (d
 		if err != nil {
 			return err
 		}
-		was, _, err := e.write(ctx, s, "DeleteItem", key, func(present table.Item) (table.Item, error) {
+		deleted, _, err = e.write(ctx, s, "DeleteItem", key, func(present table.Item) (table.Item, error) {
 			if !s.Alive(present, d.Now) || !allHold(d.If, present) {
 				return nil, &table.ConditionError{Found: present}
 			}
 			return nil, nil
 		})
-		deleted = copyOf(was)
 		return err
 	})
 	return deleted, err
