@@ -32,7 +32,7 @@ func TestTheReadmeListsEveryMetric(t *testing.T) {
 	t.Parallel()
 	require.Equal(t,
 		names(`Name: "(statusd_\w+)"`, file(t, "internal/api/metrics.go")),
-		names(`(statusd_(?:http|updates|store)\w*)`, file(t, "README.md")))
+		names(`(statusd_(?:http|updates|store|watchers)\w*)`, file(t, "README.md")))
 }
 
 func TestTheReadmeListsEveryRouteAndEveryProblem(t *testing.T) {

@@ -46,9 +46,10 @@ func serve(ctx context.Context, c config.Config, _, stderr io.Writer) (err error
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 
+	watched := watch.New(s, watch.Config{Freshness: c.Freshness, Timeout: c.RequestTimeout, Most: c.MaxWatchers})
 	var phase atomic.Int32 // an api.Phase
 	server := newServer(c, log, leaving(&phase, api.New(api.Config{
-		Store: s, Reader: watch.New(s, c.Freshness, c.RequestTimeout), Metrics: metrics, Log: log, Clock: time.Now,
+		Store: s, Watch: watched, Metrics: metrics, Log: log, Clock: time.Now,
 		Phase:          func() api.Phase { return api.Phase(phase.Load()) },
 		RequestTimeout: c.RequestTimeout, AllowedHosts: c.AllowedHosts, Version: programVersion(),
 	})))
@@ -77,7 +78,9 @@ func serve(ctx context.Context, c config.Config, _, stderr io.Writer) (err error
 	time.Sleep(c.DrainDelay)
 	ended, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(ended); err != nil {
+	watched.Stop()
+	// Shutdown knows nothing of connections that streams have taken over.
+	if err := errors.Join(server.Shutdown(ended), watched.Wait(ended)); err != nil {
 		return fmt.Errorf("requests were cut off: still in flight after %s", c.ShutdownTimeout)
 	}
 	log.Info().Msg("stopped")

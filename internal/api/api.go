@@ -10,6 +10,7 @@ import (
 
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
+	"github.com/statusd/statusd/internal/watch"
 )
 
 // Store is what the API needs of a [store.Store]: writes, lists and how it is.
@@ -23,10 +24,12 @@ type Store interface {
 	Ready(ctx context.Context) error
 }
 
-// Reader is what the API needs of a watch.Watch: reads of one record that many
-// share. A fresh one begins after the call.
-type Reader interface {
+// Watch is what the API needs of a [watch.Watch]: reads of one record that many
+// share, and word of its changes.
+type Watch interface {
 	Get(ctx context.Context, id string, fresh bool) (*store.Snapshot, error)
+	Await(ctx context.Context, id string, fresh bool, wait time.Duration, will func(*watch.State) bool) (*watch.State, error)
+	Subscribe(id string) (*watch.Subscription, error)
 }
 
 // Phase is how far the process is in its life.
@@ -42,7 +45,7 @@ const (
 // Config is what the API needs. All of it has to be given, but AllowedHosts.
 type Config struct {
 	Store   Store
-	Reader  Reader
+	Watch   Watch
 	Metrics *Metrics
 	Log     zerolog.Logger
 	Clock   func() time.Time
@@ -77,6 +80,7 @@ func newServer(c Config) *server {
 			r.Use(s.afterStart)
 			get(r, "/status", s.answer(s.list))
 			get(r, "/status/{request_id}", s.answer(s.get))
+			get(r, "/status/{request_id}/events", s.answer(s.events))
 			r.Post("/status/{request_id}", s.answer(s.post))
 			r.Delete("/status/{request_id}", s.answer(s.delete))
 		})

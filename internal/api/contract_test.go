@@ -154,7 +154,7 @@ func TestContractTellsOfEveryMetric(t *testing.T) {
 	t.Parallel()
 	descriptions := make(chan *prometheus.Desc, 100)
 	m := newMetrics()
-	for _, c := range []prometheus.Collector{m.requests, m.durations, m.updates, m.calls, m.callDuration, m.units} {
+	for _, c := range []prometheus.Collector{m.requests, m.durations, m.updates, m.calls, m.callDuration, m.units, m.watchers} {
 		c.Describe(descriptions)
 	}
 	close(descriptions)

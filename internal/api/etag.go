@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -78,6 +77,9 @@ func cutTag(s string) (tag, after string, ok bool) {
 	return s[:end], s[end:], true
 }
 
+// given tells whether there were any.
+func (t tags) given() bool { return t.any || t.opaque != nil }
+
 // match compares weakly.
 func (t tags) match(tag string) bool {
 	if t.any {
@@ -107,17 +109,4 @@ func (t tags) versions() []int64 {
 		versions = append(versions, version)
 	}
 	return versions
-}
-
-// notModified tells whether If-None-Match holds the tag.
-func notModified(r *http.Request, tag string) (bool, error) {
-	lines := r.Header["If-None-Match"]
-	if len(lines) == 1 && lines[0] == tag {
-		return true, nil
-	}
-	t, err := parseTags(lines)
-	if err != nil {
-		return false, badHeader("If-None-Match", err)
-	}
-	return t.match(tag), nil
 }

@@ -9,17 +9,25 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// exchange is one request and its answer, as the log and the metrics see them.
-// It stands between the handlers and the ResponseWriter.
+// exchange is one request and its answer. It stands between the handlers and
+// the ResponseWriter.
 type exchange struct {
 	http.ResponseWriter
-	trace     trace
-	requestID string // of the job, if it is a valid one
-	status    int    // 0 until the header is written
-	bytes     int64
-	code      kind  // of the problem that was answered
-	failure   error // its cause, for the log alone
-	stack     []byte
+	visit
+	handedOver bool // the answer goes on after the handler, and is accounted for then
+}
+
+// visit is a request as the log and the metrics see it.
+type visit struct {
+	began         time.Time
+	method, route string
+	trace         trace
+	requestID     string // of the job, if it is a valid one
+	status        int    // 0 until the header is written
+	bytes         int64
+	code          kind  // of the problem that was answered
+	failure       error // its cause, for the log alone
+	stack         []byte
 }
 
 func (x *exchange) WriteHeader(status int) {
@@ -45,14 +53,18 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // the recovery from a panic, the log line and the metrics.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
-		x := &exchange{ResponseWriter: w, trace: continued(r.Header.Get("Traceparent"))}
+		x := &exchange{ResponseWriter: w, visit: visit{
+			began: time.Now(), method: r.Method, trace: continued(r.Header.Get("Traceparent")),
+		}}
 		h := w.Header()
 		h["Traceparent"] = []string{x.trace.traceparent()}
 		h["X-Content-Type-Options"] = nosniff
 		defer func() {
 			aborted := s.recovered(x, r, recover())
-			s.account(x, r, time.Since(began))
+			if !x.handedOver {
+				x.route = r.Pattern
+				s.account(&x.visit)
+			}
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}
@@ -84,33 +96,32 @@ func (s *server) recovered(x *exchange, r *http.Request, panicked any) (abort bo
 
 // account writes the log line and counts. The query is left out: it may hold
 // what others must not read.
-func (s *server) account(x *exchange, r *http.Request, took time.Duration) {
-	route := r.Pattern
-	if route == "" {
-		route = "none"
+func (s *server) account(v *visit) {
+	took := time.Since(v.began)
+	if v.route == "" {
+		v.route = "none"
 	}
-	status := x.status
-	if status == 0 {
-		status = http.StatusOK
+	if v.status == 0 {
+		v.status = http.StatusOK
 	}
-	s.config.Metrics.countRequest(r.Method, route, status, took)
-	line := s.config.Log.WithLevel(s.level(route, status))
+	s.config.Metrics.countRequest(v.method, v.route, v.status, took)
+	line := s.config.Log.WithLevel(s.level(v.route, v.status))
 	if line == nil {
 		return
 	}
-	line.Str("method", r.Method).Str("route", route).Int("status", status).
-		Int64("bytes", x.bytes).Dur("duration_ms", took).Str("trace_id", x.trace.id)
-	if x.requestID != "" {
-		line.Str("request_id", x.requestID)
+	line.Str("method", v.method).Str("route", v.route).Int("status", v.status).
+		Int64("bytes", v.bytes).Dur("duration_ms", took).Str("trace_id", v.trace.id)
+	if v.requestID != "" {
+		line.Str("request_id", v.requestID)
 	}
-	if x.code != "" {
-		line.Str("code", string(x.code))
+	if v.code != "" {
+		line.Str("code", string(v.code))
 	}
-	if x.failure != nil {
-		line.Err(x.failure)
+	if v.failure != nil {
+		line.Err(v.failure)
 	}
-	if x.stack != nil {
-		line.Bytes("stack", x.stack)
+	if v.stack != nil {
+		line.Bytes("stack", v.stack)
 	}
 	line.Msg("request")
 }

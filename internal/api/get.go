@@ -1,28 +1,33 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
 
-// get answers with a record, or with 304 if the client has it.
+	"github.com/statusd/statusd/internal/store"
+)
+
+// get answers with a record, or with 304 if the client has it; at once, or
+// when it has changed.
 func (s *server) get(x *exchange, r *http.Request) error {
 	id, err := requestID(x, r)
 	if err != nil {
 		return err
 	}
-	if _, err := query(r); err != nil {
+	wish, err := readWish(r)
+	if err != nil {
 		return err
 	}
-	snapshot, err := s.config.Reader.Get(r.Context(), id, fresh(r))
+	var snapshot *store.Snapshot
+	if wish.wait > 0 {
+		snapshot, err = s.await(x, r, id, wish)
+	} else {
+		snapshot, err = s.config.Watch.Get(r.Context(), id, wish.fresh)
+	}
 	if err != nil {
 		return err
 	}
 	e := s.encode(snapshot)
 	asText := wantsText(r.Header["Accept"])
-	unmodified := false
-	if !asText { // text tells how long ago, and has no entity tag
-		if unmodified, err = notModified(r, e.etag[0]); err != nil {
-			return err
-		}
-	}
 	h := x.Header()
 	h["Cache-Control"] = noCache
 	h["Vary"] = accept
@@ -30,9 +35,9 @@ func (s *server) get(x *exchange, r *http.Request) error {
 		h["Retry-After"] = e.retryAfter
 	}
 	switch {
-	case asText:
+	case asText: // it tells how long ago, and has no entity tag
 		x.writeText(http.StatusOK, s.line(snapshot))
-	case unmodified:
+	case wish.seen.match(e.etag[0]):
 		h["Etag"] = e.etag
 		x.WriteHeader(http.StatusNotModified)
 	default:

@@ -164,7 +164,7 @@ func TestGetRefusesParametersThatItDoesNotKnow(t *testing.T) {
 func TestGetWithNoCacheReadsAnew(t *testing.T) {
 	t.Parallel()
 	reader := &counting{}
-	s := start(t, func(c *Config) { reader.Reader, c.Reader = c.Reader, reader })
+	s := start(t, func(c *Config) { reader.Watch, c.Watch = c.Watch, reader })
 	s.posted("a", `{"status":"started"}`)
 	s.get("/status/a")
 	require.False(t, reader.fresh)

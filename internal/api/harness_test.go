@@ -33,6 +33,7 @@ type service struct {
 	client *http.Client
 	config Config
 	store  *store.Store
+	watch  *watch.Watch
 	log    *logLines
 	clock  *clock
 	phase  Phase
@@ -52,8 +53,9 @@ func start(t testing.TB, options ...func(*Config)) *service {
 	})
 	require.NoError(t, err)
 	require.NoError(t, s.store.CreateTable(t.Context()))
+	s.watch = watch.New(s.store, watch.Config{Freshness: time.Second, Timeout: 10 * time.Second, Most: 1000})
 	s.config = Config{
-		Store: s.store, Reader: watch.New(s.store, time.Second, 10*time.Second), Metrics: newMetrics(),
+		Store: s.store, Watch: s.watch, Metrics: newMetrics(),
 		Log: zerolog.New(s.log).Level(zerolog.DebugLevel), Clock: s.clock.Now, Phase: func() Phase { return s.phase },
 		RequestTimeout: 10 * time.Second, Version: "test",
 	}
@@ -218,6 +220,10 @@ func (f failing) fail() error {
 }
 
 func (f failing) Get(context.Context, string, bool) (*store.Snapshot, error) { return nil, f.fail() }
+func (f failing) Subscribe(string) (*watch.Subscription, error)              { return nil, f.fail() }
+func (f failing) Await(context.Context, string, bool, time.Duration, func(*watch.State) bool) (*watch.State, error) {
+	return nil, f.fail()
+}
 func (f failing) Apply(context.Context, string, model.Update, store.When) (store.Result, error) {
 	return store.Result{}, f.fail()
 }
@@ -231,7 +237,7 @@ func (f failing) Allowed(*store.Snapshot, model.Update) []model.Status { return 
 func (f failing) Ready(context.Context) error                          { return f.fail() }
 
 // use makes the service use that store alone.
-func (f failing) use(c *Config) { c.Store, c.Reader = f, f }
+func (f failing) use(c *Config) { c.Store, c.Watch = f, f }
 
 // serve returns the address of a handler on a real socket.
 func serve(t testing.TB, h http.Handler) string {

@@ -24,6 +24,7 @@ type Metrics struct {
 	calls        *prometheus.CounterVec
 	callDuration *prometheus.HistogramVec
 	units        *prometheus.CounterVec
+	watchers     *prometheus.GaugeVec
 }
 
 // NewMetrics registers the service's metrics, and those of the Go runtime and
@@ -50,8 +51,11 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		units: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "statusd_store_consumed_units_total", Help: "Capacity units that the store says were consumed.",
 		}, []string{"operation", "kind"}),
+		watchers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "statusd_watchers", Help: "Clients that wait for changes of a record.",
+		}, []string{"by"}),
 	}
-	registry.MustRegister(m.requests, m.durations, m.updates, m.calls, m.callDuration, m.units,
+	registry.MustRegister(m.requests, m.durations, m.updates, m.calls, m.callDuration, m.units, m.watchers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -87,6 +91,13 @@ func callOutcome(err error) string {
 
 func (m *Metrics) countUpdate(o model.Outcome) {
 	m.updates.WithLabelValues(string(o.Kind), string(o.Reason)).Inc()
+}
+
+// countWatcher counts one who waits, by "wait" or by "stream", until done.
+func (m *Metrics) countWatcher(by string) (done func()) {
+	gauge := m.watchers.WithLabelValues(by)
+	gauge.Inc()
+	return gauge.Dec
 }
 
 func (m *Metrics) countRequest(method, route string, status int, took time.Duration) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
+	"github.com/statusd/statusd/internal/watch"
 )
 
 // kind is a kind of failure, by the code that clients see. Codes are stable.
@@ -37,6 +38,7 @@ const (
 	unsupportedType kind = "unsupported_media_type"
 	starting        kind = "starting"
 	draining        kind = "draining"
+	tooManyWatchers kind = "too_many_watchers"
 	unavailable     kind = "unavailable"
 	unreadable      kind = "unreadable_record"
 	clientGone      kind = "client_gone"
@@ -72,6 +74,8 @@ var answers = []struct {
 	{store.ErrCorrupt, unreadable, http.StatusInternalServerError, "The stored record can't be read."},
 	{starting, starting, http.StatusServiceUnavailable, "The service is starting."},
 	{draining, draining, http.StatusServiceUnavailable, "The service is about to stop."},
+	{watch.ErrStopping, draining, http.StatusServiceUnavailable, "The service is about to stop."},
+	{watch.ErrFull, tooManyWatchers, http.StatusServiceUnavailable, "Too many are watching here already. Poll, or come again."},
 	{store.ErrUnavailable, unavailable, http.StatusServiceUnavailable, "The store does not answer. Sending the same again is safe."},
 	{context.DeadlineExceeded, unavailable, http.StatusServiceUnavailable, "The store does not answer. Sending the same again is safe."},
 	{internal, internal, http.StatusInternalServerError, "Something is wrong with the service."},
@@ -159,7 +163,7 @@ func (s *server) fail(x *exchange, r *http.Request, err error) {
 		}
 	}
 	if p.Status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(3))) // apart, so that not all come back at once
+		h.Set("Retry-After", strconv.Itoa(p.Code.retryAfter()))
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept")
@@ -168,6 +172,14 @@ func (s *server) fail(x *exchange, r *http.Request, err error) {
 		return
 	}
 	x.write(p.Status, "application/problem+json", marshal(p))
+}
+
+// retryAfter is in how many seconds to send the same again: not all at once.
+func (k kind) retryAfter() int {
+	if k == tooManyWatchers { // they stay
+		return 5 + rand.IntN(26)
+	}
+	return 1 + rand.IntN(3)
 }
 
 func problemOf(err error) problem {

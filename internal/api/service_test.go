@@ -17,13 +17,13 @@ import (
 
 // counting remembers what it was last asked for.
 type counting struct {
-	Reader
+	Watch
 	fresh bool
 }
 
 func (c *counting) Get(ctx context.Context, id string, fresh bool) (*store.Snapshot, error) {
 	c.fresh = fresh
-	return c.Reader.Get(ctx, id, fresh)
+	return c.Watch.Get(ctx, id, fresh)
 }
 
 func TestDeleteForgetsAJob(t *testing.T) {
@@ -278,7 +278,7 @@ func TestMetricsCountRequestsAndStoreCalls(t *testing.T) {
 func TestAClientThatHungUpIsNoFault(t *testing.T) {
 	t.Parallel()
 	waiting := make(chan struct{})
-	s := start(t, func(c *Config) { c.Reader = waits{waiting} })
+	s := start(t, func(c *Config) { c.Watch = waits{waiting: waiting} })
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() {
@@ -296,7 +296,10 @@ func TestAClientThatHungUpIsNoFault(t *testing.T) {
 }
 
 // waits until its reader has gone.
-type waits struct{ waiting chan struct{} }
+type waits struct {
+	Watch
+	waiting chan struct{}
+}
 
 func (w waits) Get(ctx context.Context, _ string, _ bool) (*store.Snapshot, error) {
 	close(w.waiting)

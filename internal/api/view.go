@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/statusd/statusd/internal/model"
@@ -96,10 +97,14 @@ func errorViewOf(e *model.Error) *errorView {
 type encoded struct {
 	body                     []byte
 	length, etag, retryAfter []string // as a header holds them; retryAfter may be nil
+	event                    func() []byte
 }
 
 func (s *server) encode(snapshot *store.Snapshot) *encoded {
-	liveness := s.config.Store.Liveness(snapshot)
+	return encode(snapshot, s.config.Store.Liveness(snapshot))
+}
+
+func encode(snapshot *store.Snapshot, liveness model.Liveness) *encoded {
 	return snapshot.Memo(string(liveness), func() any {
 		e := &encoded{
 			body: marshal(viewOf(snapshot.Record, liveness)),
@@ -109,6 +114,7 @@ func (s *server) encode(snapshot *store.Snapshot) *encoded {
 		if liveness != "" {
 			e.retryAfter = []string{strconv.Itoa(nextPoll(snapshot.Record))}
 		}
+		e.event = sync.OnceValue(func() []byte { return recordEvent(snapshot.Record, e.body) })
 		return e
 	}).(*encoded)
 }

@@ -40,6 +40,7 @@ type Config struct {
 	LateAfter        time.Duration `envconfig:"LATE_AFTER" default:"2m" desc:"silence after which a running job counts as late"`
 	StaleAfter       time.Duration `envconfig:"STALE_AFTER" default:"10m" desc:"silence after which a running job counts as stale"`
 	Freshness        time.Duration `envconfig:"FRESHNESS" default:"1s" desc:"how old an answer may be that another replica has changed"`
+	MaxWatchers      int           `envconfig:"MAX_WATCHERS" default:"20000" desc:"clients that may wait for changes at a time, by stream or ?wait"`
 	RequestTimeout   time.Duration `envconfig:"REQUEST_TIMEOUT" default:"10s" desc:"how long a request waits for the store, its retries included"`
 	DrainDelay       time.Duration `envconfig:"DRAIN_DELAY" default:"0s" desc:"how long to go on serving after SIGTERM, while unready"`
 	ShutdownTimeout  time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"15s" desc:"how long requests in flight may take to end after that"`

@@ -25,7 +25,7 @@ func TestWithoutVariablesTheDefaultsHold(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: "127.0.0.1:8080", Store: Embedded, Data: "data/statusd.db", Table: "status-table", CreateTable: true,
 		StatusShards: 1, Retention: 720 * time.Hour, AbandonAfter: 2160 * time.Hour,
-		LateAfter: 2 * time.Minute, StaleAfter: 10 * time.Minute, Freshness: time.Second,
+		LateAfter: 2 * time.Minute, StaleAfter: 10 * time.Minute, Freshness: time.Second, MaxWatchers: 20000,
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second, LogLevel: "info", LogFormat: "json",
 	}, c)
 }
@@ -62,7 +62,7 @@ func TestEveryFaultIsToldAtOnceByName(t *testing.T) {
 	t.Parallel()
 	_, err := load("ADDR=nowhere", "STORE=redis", "STATUS_SHARDS=many", "CREATE_TABLE=perhaps", "RETENTION=-1h",
 		"LATE_AFTER=20m", "FRESHNESS=soon", "REQUEST_TIMEOUT=0s", "LOG_LEVEL=loud", "LOG_FORMAT=xml", "DYNAMODB_ENDPOINT=localhost:8000",
-		"DRAIN_DELAY=-1s", "ABANDON_AFTER=5m")
+		"DRAIN_DELAY=-1s", "ABANDON_AFTER=5m", "MAX_WATCHERS=0")
 	var faults FaultsError
 	require.ErrorAs(t, err, &faults)
 	reasons := make(map[string]string)
@@ -79,6 +79,7 @@ func TestEveryFaultIsToldAtOnceByName(t *testing.T) {
 		"STATUSD_STALE_AFTER":       `is 10m0s, not above STATUSD_LATE_AFTER (20m0s)`,
 		"STATUSD_FRESHNESS":         `is "soon", not a time span, like 90s or 12h`,
 		"STATUSD_REQUEST_TIMEOUT":   `is 0s, not above 0`,
+		"STATUSD_MAX_WATCHERS":      `is 0, not above 0`,
 		"STATUSD_LOG_LEVEL":         `is "loud", not debug, info, warn or error`,
 		"STATUSD_LOG_FORMAT":        `is "xml", not json or console`,
 		"STATUSD_DYNAMODB_ENDPOINT": `is "localhost:8000", not a URL like http://127.0.0.1:8000`,

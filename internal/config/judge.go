@@ -28,6 +28,7 @@ func (c *Config) judge(tell func(name, reason string)) {
 		unless(c.Store != Embedded, "DYNAMODB_ENDPOINT", "is given, but %sSTORE is %s", prefix, Embedded)
 	}
 	unless(1 <= c.StatusShards && c.StatusShards <= 64, "STATUS_SHARDS", "is %d, not 1 to 64", c.StatusShards)
+	unless(c.MaxWatchers > 0, "MAX_WATCHERS", "is %d, not above 0", c.MaxWatchers)
 	for name, span := range map[string]time.Duration{
 		"LATE_AFTER": c.LateAfter, "STALE_AFTER": c.StaleAfter, "FRESHNESS": c.Freshness,
 		"REQUEST_TIMEOUT": c.RequestTimeout, "SHUTDOWN_TIMEOUT": c.ShutdownTimeout,

@@ -57,10 +57,15 @@ func (h *health) note(ctx context.Context, err error) {
 	h.failing = time.Time{}
 }
 
-// servingSince is when this replica last became able to serve.
+// servingSince is when this replica last became able to serve: now, as long as
+// it is not.
 func (h *health) servingSince() time.Time {
+	now := h.clock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.failing.IsZero() && now.Sub(h.failing) >= outage {
+		return now
+	}
 	return h.serving
 }
 

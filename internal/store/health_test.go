@@ -48,6 +48,7 @@ func TestAnOutageOfTheStoreRestartsTheSilenceOfAllJobs(t *testing.T) {
 
 	h.note(t.Context(), errAway)
 	clock.advance(10 * time.Minute)
+	require.Equal(t, clock.Now(), h.servingSince(), "while it lasts, silence is ours")
 	h.note(t.Context(), errAway)
 	clock.advance(time.Minute)
 	h.note(t.Context(), table.ErrNotFound)

@@ -233,11 +233,23 @@ func (s *Store) Liveness(snapshot *Snapshot) model.Liveness {
 	return snapshot.Liveness(s.config.Clock(), s.health.servingSince(), s.config.Silence)
 }
 
-// LivenessChange returns the instant at which that liveness will change
-// without a report, if it will.
-func (s *Store) LivenessChange(snapshot *Snapshot) (time.Time, bool) {
-	return snapshot.LivenessChange(s.config.Clock(), s.health.servingSince(), s.config.Silence)
+// Change returns the next instant at which silence changes a record's liveness,
+// or age makes it absent, if nothing is written.
+func (s *Store) Change(snapshot *Snapshot) (time.Time, bool) {
+	at, ok := snapshot.LivenessChange(s.config.Clock(), s.health.servingSince(), s.config.Silence)
+	if snapshot.ExpiresAt != 0 {
+		if expiry := time.Unix(snapshot.ExpiresAt, 0); !ok || expiry.Before(at) {
+			return expiry, true
+		}
+	}
+	return at, ok
 }
+
+// Expired tells whether a record counts as absent because of its age.
+func (s *Store) Expired(snapshot *Snapshot) bool { return snapshot.Expired(s.config.Clock()) }
+
+// Exclusive tells whether nobody else writes to the table.
+func (s *Store) Exclusive() bool { return s.config.Exclusive }
 
 // Allowed returns the statuses that an update like this one could have now.
 func (s *Store) Allowed(snapshot *Snapshot, u model.Update) []model.Status {

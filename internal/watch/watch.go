@@ -1,56 +1,58 @@
 // Package watch reads records for many at once: it alone knows who waits for
-// which record, so that readers share the store's answers.
+// which record, so that readers share the store's answers and hear of changes
+// without asking.
 package watch
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/statusd/statusd/internal/store"
 )
 
+// Why somebody can't be told of changes.
+var (
+	ErrFull     = errors.New("as many as possible are watching already")
+	ErrStopping = errors.New("nobody is watched any more")
+)
+
+// Config is what a Watch needs to know.
+type Config struct {
+	Freshness time.Duration // what this replica saw less than this ago is answered without a read
+	Timeout   time.Duration // of one read
+	Most      int           // subscriptions at a time
+}
+
 // Watch serves readers of one store. See [New].
 type Watch struct {
-	store     *store.Store
-	freshness time.Duration
-	timeout   time.Duration
-	clock     func() time.Time
+	store  *store.Store
+	config Config
+	clock  func() time.Time
 
-	mu      sync.Mutex
+	// order numbers what is learned of records: a read by when it began, a
+	// write by when it was told.
+	order    atomic.Uint64
+	stopping atomic.Bool
+
+	mu      sync.Mutex // before a topic's
 	flights map[string]*flights
+	topics  map[string]*topic
+	polling bool
+	count   int           // of subscriptions
+	idle    chan struct{} // closed when stopping and nobody is left
 }
 
-// flights are the reads of one record: the one under way, and the one that
-// begins when it has ended, for those who came too late for it.
-type flights struct {
-	now, next *flight
-	overtaken bool // by a write of this replica: the one under way may not show it
-}
-
-// flight is one read that several wait for.
-type flight struct {
-	done     chan struct{}
-	snapshot *store.Snapshot
-	err      error
-}
-
-// New returns a Watch. What this replica saw less than freshness ago is
-// answered without a read; a read takes timeout at most.
-func New(s *store.Store, freshness, timeout time.Duration) *Watch {
-	w := &Watch{store: s, freshness: freshness, timeout: timeout, clock: time.Now, flights: make(map[string]*flights)}
+// New returns a Watch, which is told of the store's writes from then on.
+func New(s *store.Store, c Config) *Watch {
+	w := &Watch{
+		store: s, config: c, clock: time.Now,
+		flights: make(map[string]*flights), topics: make(map[string]*topic), idle: make(chan struct{}),
+	}
 	s.Observe(w.wrote)
 	return w
-}
-
-// wrote is told of every write of this replica. From then on nobody is to see
-// what was there before.
-func (w *Watch) wrote(id string, _ *store.Snapshot) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if f := w.flights[id]; f != nil {
-		f.overtaken = true
-	}
 }
 
 // Get returns a record that this replica wrote, or saw, less than the freshness
@@ -59,7 +61,7 @@ func (w *Watch) wrote(id string, _ *store.Snapshot) {
 // ErrCorrupt, ErrUnavailable, or the context's error.
 func (w *Watch) Get(ctx context.Context, id string, fresh bool) (*store.Snapshot, error) {
 	if !fresh {
-		if seen, asOf, ok := w.store.Seen(id); ok && w.clock().Sub(asOf) < w.freshness {
+		if seen, asOf, ok := w.store.Seen(id); ok && w.clock().Sub(asOf) < w.config.Freshness {
 			if seen == nil {
 				return nil, store.ErrNotFound
 			}
@@ -75,41 +77,58 @@ func (w *Watch) Get(ctx context.Context, id string, fresh bool) (*store.Snapshot
 	}
 }
 
-// join returns the flight to wait for: the one under way, or, for a fresh read
-// and after a write, one that has not begun.
-func (w *Watch) join(ctx context.Context, id string, fresh bool) *flight {
+// wrote is told of every write of this replica: nil is a delete. From then on
+// nobody is to see what was there before.
+func (w *Watch) wrote(id string, written *store.Snapshot) {
+	order := w.order.Add(1)
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	f := w.flights[id]
-	switch {
-	case f == nil:
-		f = &flights{now: newFlight()}
-		w.flights[id] = f
-		go w.fly(context.WithoutCancel(ctx), id, f)
-		return f.now
-	case !fresh && !f.overtaken:
-		return f.now
-	case f.next == nil:
-		f.next = newFlight()
+	if f := w.flights[id]; f != nil {
+		f.overtaken = true
 	}
-	return f.next
+	t := w.topics[id]
+	w.mu.Unlock()
+	if t != nil {
+		t.learn(order, written, true)
+	}
 }
 
-func newFlight() *flight { return &flight{done: make(chan struct{})} }
+// read tells who watches a record what a read has found.
+func (w *Watch) read(order uint64, id string, found *store.Snapshot, err error) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return // nothing was learned
+	}
+	w.mu.Lock()
+	t := w.topics[id]
+	w.mu.Unlock()
+	if t != nil {
+		t.learn(order, found, false)
+	}
+}
 
-// fly reads until nobody waits for another read.
-func (w *Watch) fly(ctx context.Context, id string, f *flights) {
-	for flight := f.now; flight != nil; {
-		readContext, cancel := context.WithTimeout(ctx, w.timeout)
-		flight.snapshot, flight.err = w.store.Get(readContext, id)
-		cancel()
-		w.mu.Lock()
-		close(flight.done)
-		flight, f.now, f.next = f.next, f.next, nil
-		f.overtaken = false
-		if flight == nil {
-			delete(w.flights, id)
-		}
-		w.mu.Unlock()
+// Stop has everybody who waits told, so that they come to an end, and lets
+// nobody wait any more. Reads go on.
+func (w *Watch) Stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopping.Swap(true) {
+		return
+	}
+	for _, t := range w.topics {
+		t.mu.Lock()
+		t.announce()
+		t.mu.Unlock()
+	}
+	if w.count == 0 {
+		close(w.idle)
+	}
+}
+
+// Wait waits, after Stop, until nobody waits any more.
+func (w *Watch) Wait(ctx context.Context) error {
+	select {
+	case <-w.idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -84,7 +84,7 @@ func TestManyReadersOfOneRecordCostOneReadPerFreshnessInterval(t *testing.T) {
 	t.Parallel()
 	e, a, b := replicas(t)
 	report(t, a, model.Started)
-	w := New(b, time.Hour, time.Minute)
+	w := New(b, Config{Freshness: time.Hour, Timeout: time.Minute, Most: 1000})
 	var group sync.WaitGroup
 	for range 100 {
 		group.Go(func() {
@@ -100,7 +100,7 @@ func TestManyReadersOfOneRecordCostOneReadPerFreshnessInterval(t *testing.T) {
 func TestReadersOfARecordThatIsNotThereShareItsAbsence(t *testing.T) {
 	t.Parallel()
 	e, a, _ := replicas(t)
-	w := New(a, time.Hour, time.Minute)
+	w := New(a, Config{Freshness: time.Hour, Timeout: time.Minute, Most: 1000})
 	for range 10 {
 		_, err := w.Get(t.Context(), "job", false)
 		require.ErrorIs(t, err, store.ErrNotFound)
@@ -117,7 +117,7 @@ func TestAnotherReplicasWriteIsSeenWithinTheFreshness(t *testing.T) {
 	t.Parallel()
 	_, a, b := replicas(t)
 	report(t, a, model.Started)
-	w := New(a, 20*time.Millisecond, time.Minute)
+	w := New(a, Config{Freshness: 20 * time.Millisecond, Timeout: time.Minute, Most: 1000})
 	written := time.Now()
 	report(t, b, model.Success)
 	for {
@@ -135,7 +135,7 @@ func TestAFreshReadBeginsAfterItsRequestAndIsShared(t *testing.T) {
 	t.Parallel()
 	e, a, b := replicas(t)
 	report(t, a, model.Started)
-	w := New(b, time.Hour, time.Minute)
+	w := New(b, Config{Freshness: time.Hour, Timeout: time.Minute, Most: 1000})
 	h := e.hold()
 	early := make(chan *store.Snapshot)
 	get := func(to chan *store.Snapshot) { to <- read(t, w, true) }
@@ -163,7 +163,7 @@ func TestAReaderIsNeverAnsweredOlderThanAWriteThatWasAcknowledged(t *testing.T) 
 	t.Parallel()
 	e, a, b := replicas(t)
 	report(t, b, model.Started)
-	w := New(a, 0, time.Minute) // what was written is no longer fresh
+	w := New(a, Config{Freshness: 0, Timeout: time.Minute, Most: 1000}) // what was written is no longer fresh
 	h := e.hold()
 	early := make(chan *store.Snapshot)
 	get := func(to chan *store.Snapshot) { to <- read(t, w, false) }
@@ -182,7 +182,7 @@ func TestAReaderWhoHangsUpDoesNotStopTheReadOfOthers(t *testing.T) {
 	t.Parallel()
 	e, a, b := replicas(t)
 	report(t, a, model.Started)
-	w := New(b, time.Hour, time.Minute)
+	w := New(b, Config{Freshness: time.Hour, Timeout: time.Minute, Most: 1000})
 	h := e.hold()
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error)
@@ -206,12 +206,12 @@ func TestAReaderWhoHangsUpDoesNotStopTheReadOfOthers(t *testing.T) {
 func TestAFailedReadIsToldToAllWhoWaitedAndNotKept(t *testing.T) {
 	t.Parallel()
 	e, _, b := replicas(t)
-	w := New(b, time.Hour, time.Nanosecond)
+	w := New(b, Config{Freshness: time.Hour, Timeout: time.Nanosecond, Most: 1000})
 	_, err := w.Get(t.Context(), "job", false)
 	if !errors.Is(err, store.ErrNotFound) { // the engine may answer before it looks at the clock
 		require.ErrorIs(t, err, store.ErrUnavailable)
 	}
-	w.timeout = time.Minute
+	w.config.Timeout = time.Minute
 	before := e.reads.Load()
 	_, err = w.Get(t.Context(), "job", true)
 	require.ErrorIs(t, err, store.ErrNotFound)
