@@ -11,6 +11,7 @@ import (
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
 	"github.com/statusd/statusd/internal/watch"
+	"github.com/statusd/statusd/internal/web"
 )
 
 // Store is what the API needs of a [store.Store]: writes, lists and how it is.
@@ -30,6 +31,7 @@ type Watch interface {
 	Get(ctx context.Context, id string, fresh bool) (*store.Snapshot, error)
 	Await(ctx context.Context, id string, fresh bool, wait time.Duration, will func(*watch.State) bool) (*watch.State, error)
 	Subscribe(id string) (*watch.Subscription, error)
+	Running(ctx context.Context) (watch.Counts, error)
 }
 
 // Phase is how far the process is in its life.
@@ -76,6 +78,9 @@ func newServer(c Config) *server {
 	s.routes.Group(func(r chi.Router) {
 		r.Use(s.guard)
 		get(r, "/openapi.yaml", s.answer(s.openAPI))
+		get(r, "/", web.Board)
+		get(r, "/jobs/{request_id}", web.Job)
+		get(r, "/assets/{digest}/{file}", s.answer(s.asset))
 		r.Group(func(r chi.Router) {
 			r.Use(s.afterStart)
 			get(r, "/status", s.answer(s.list))

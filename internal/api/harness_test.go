@@ -224,6 +224,7 @@ func (f failing) Subscribe(string) (*watch.Subscription, error)              { r
 func (f failing) Await(context.Context, string, bool, time.Duration, func(*watch.State) bool) (*watch.State, error) {
 	return nil, f.fail()
 }
+func (f failing) Running(context.Context) (watch.Counts, error) { return watch.Counts{}, f.fail() }
 func (f failing) Apply(context.Context, string, model.Update, store.When) (store.Result, error) {
 	return store.Result{}, f.fail()
 }

@@ -23,6 +23,15 @@ const (
 type page struct {
 	Items      []recordView `json:"items"`
 	NextCursor string       `json:"next_cursor,omitempty"`
+	Running    *countsView  `json:"running,omitempty"`
+}
+
+// countsView is how many running jobs there are, by liveness.
+type countsView struct {
+	Live  int  `json:"live"`
+	Late  int  `json:"late"`
+	Stale int  `json:"stale"`
+	More  bool `json:"more,omitempty"` // than these, which were counted
 }
 
 // batch is the body of a read of named jobs.
@@ -34,7 +43,7 @@ type batch struct {
 
 // list answers with a page of records, or with those that are named.
 func (s *server) list(x *exchange, r *http.Request) error {
-	q, err := query(r, "status", "owner", "liveness", "limit", "cursor", "request_id")
+	q, err := query(r, "status", "owner", "liveness", "limit", "cursor", "counts", "request_id")
 	if err != nil {
 		return err
 	}
@@ -53,6 +62,14 @@ func (s *server) list(x *exchange, r *http.Request) error {
 		return err
 	}
 	s.logUnreadable(x, found.Unreadable...)
+	body := page{Items: s.summaries(found.Items), NextCursor: found.NextCursor}
+	if q.Has("counts") {
+		counts, err := s.config.Watch.Running(ctx)
+		if err != nil {
+			return err
+		}
+		body.Running = &countsView{counts.Live, counts.Late, counts.Stale, counts.More}
+	}
 	if listHeader(x, r) {
 		lines := s.lines(found.Items)
 		if found.NextCursor != "" {
@@ -61,7 +78,7 @@ func (s *server) list(x *exchange, r *http.Request) error {
 		x.writeText(http.StatusOK, strings.Join(lines, "\n"))
 		return nil
 	}
-	x.writeJSON(http.StatusOK, page{s.summaries(found.Items), found.NextCursor})
+	x.writeJSON(http.StatusOK, body)
 	return nil
 }
 
@@ -160,7 +177,7 @@ func namedIn(given []string) ([]string, error) {
 func filterOf(q url.Values) (store.Filter, error) {
 	filter := store.Filter{Limit: pageUsual}
 	var repeated, bad []fieldError
-	for _, name := range []string{"owner", "liveness", "limit", "cursor"} {
+	for _, name := range []string{"owner", "liveness", "limit", "cursor", "counts"} {
 		if len(q[name]) > 1 {
 			repeated = append(repeated, twice(name))
 		}
@@ -195,6 +212,9 @@ func filterOf(q url.Values) (store.Filter, error) {
 			bad = append(bad, fieldError{"limit", "must be an integer from 1 to 200"})
 		}
 		filter.Limit = limit
+	}
+	if q.Has("counts") && q.Get("counts") != "running" {
+		bad = append(bad, fieldError{"counts", "must be running"})
 	}
 	if bad != nil {
 		return filter, &fault{kind: invalidField, fields: bad}

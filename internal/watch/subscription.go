@@ -26,10 +26,10 @@ func (w *Watch) Subscribe(id string) (*Subscription, error) {
 	switch {
 	case w.stopping.Load():
 		return nil, ErrStopping
-	case w.count >= w.config.Most:
+	case w.watchers >= w.config.Most:
 		return nil, ErrFull
 	}
-	w.count++
+	w.watchers++
 	t := w.topics[id]
 	if t == nil {
 		t = &topic{watch: w, id: id, changed: w.clock()}
@@ -65,8 +65,8 @@ func (s *Subscription) Close() {
 			t.timer.Stop()
 		}
 	}
-	w.count--
-	if w.count == 0 && w.stopping.Load() {
+	w.watchers--
+	if w.watchers == 0 && w.stopping.Load() {
 		close(w.idle)
 	}
 }

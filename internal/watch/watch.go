@@ -36,13 +36,14 @@ type Watch struct {
 	// write by when it was told.
 	order    atomic.Uint64
 	stopping atomic.Bool
+	counter  counter
 
-	mu      sync.Mutex // before a topic's
-	flights map[string]*flights
-	topics  map[string]*topic
-	polling bool
-	count   int           // of subscriptions
-	idle    chan struct{} // closed when stopping and nobody is left
+	mu       sync.Mutex // before a topic's
+	flights  map[string]*flights
+	topics   map[string]*topic
+	polling  bool
+	watchers int           // subscriptions
+	idle     chan struct{} // closed when stopping and nobody is left
 }
 
 // New returns a Watch, which is told of the store's writes from then on.
@@ -118,7 +119,7 @@ func (w *Watch) Stop() {
 		t.announce()
 		t.mu.Unlock()
 	}
-	if w.count == 0 {
+	if w.watchers == 0 {
 		close(w.idle)
 	}
 }

@@ -1,0 +1,125 @@
+// Following one record: by its event stream, or by long-polling where streams
+// are cut on their way.
+
+import { ask, backoff, jitter, pause, Problem } from "./common.js";
+
+const silence = 45000; // of a stream, after which the record is asked for, in case the stream is dead
+const firstEvent = 5000; // how long a stream may take to bring what is there already
+const settled = 20000; // a stream that lived this long was not cut by something on its way
+const pollingFor = 5 * 60000; // before streams are tried again
+
+// follow tells of a record for as long as the page lives: record(record or
+// undefined) for each state, and link(state, detail) about the connection:
+// "live", "hidden", "over", or "away" with a Problem.
+export async function follow(url, { record: tell, link }) {
+  let known; // {body, etag} as last told
+  let failures = 0;
+  let cuts = 0;
+  let pollUntil = 0;
+  let endedAt = 0;
+
+  const learn = (body, etag) => {
+    known = { body, etag };
+    tell(body);
+  };
+  // look asks for the record, and tells whether there was news.
+  const look = async (options, query = "") => {
+    const answer = await ask(url + query, { etag: known?.body && known.etag, ...options });
+    failures = 0;
+    if (answer.status === 304) return false;
+    const news = !known || answer.etag !== known.etag || !answer.body !== !known.body;
+    learn(answer.body, answer.etag);
+    return news;
+  };
+
+  for (;;) {
+    try {
+      await look();
+      if (known.body?.terminal) {
+        // A new attempt may follow.
+        endedAt ||= Date.now();
+        link("over");
+        await pause(jitter(Date.now() - endedAt < 5 * 60000 && !document.hidden ? 15000 : 60000));
+        continue;
+      }
+      endedAt = 0;
+      if (document.hidden) {
+        // Streams are few for each host; the title is kept up all the same.
+        link("hidden");
+        await pause(jitter(20000));
+      } else if (!known.body || Date.now() < pollUntil) {
+        link("live");
+        await longPoll();
+      } else if ((await stream()) === "cut" && ++cuts >= 2) {
+        cuts = 0;
+        pollUntil = Date.now() + pollingFor;
+      }
+    } catch (problem) {
+      link("away", problem instanceof Problem ? problem : new Problem(String(problem)));
+      failures++;
+      await pause(Math.max(backoff(failures), 1000 * (problem.retryAfter || 0)));
+    }
+  }
+
+  // longPoll waits for one change, until the page is hidden.
+  async function longPoll() {
+    const hidden = new AbortController();
+    const hide = () => document.hidden && hidden.abort();
+    document.addEventListener("visibilitychange", hide);
+    try {
+      const began = Date.now();
+      await look({ signal: hidden.signal, patience: 65000 }, "?wait=50s");
+      if (Date.now() - began < 1000) await pause(jitter(1000)); // not faster than people read
+    } catch (problem) {
+      if (!hidden.signal.aborted) throw problem;
+    } finally {
+      document.removeEventListener("visibilitychange", hide);
+    }
+  }
+
+  // stream follows until the stream ends: "over", "hidden", or "cut".
+  function stream() {
+    return new Promise((resolve) => {
+      const began = Date.now();
+      const source = new EventSource(url + "/events");
+      let heard = false;
+      let watchdog = setTimeout(suspect, firstEvent);
+      const end = (how) => {
+        source.close();
+        clearTimeout(watchdog);
+        document.removeEventListener("visibilitychange", hide);
+        resolve(how === "cut" && heard && Date.now() - began > settled ? "over" : how);
+      };
+      const alive = () => {
+        heard = true;
+        link("live");
+        clearTimeout(watchdog);
+        watchdog = setTimeout(suspect, silence);
+      };
+      // suspect finds out whether the stream holds news back.
+      async function suspect() {
+        const silent = !heard;
+        const news = await look().catch(() => true);
+        if (source.readyState === EventSource.CLOSED) return;
+        if (news || silent) end("cut");
+        else alive();
+      }
+      const hide = () => document.hidden && end("hidden");
+      document.addEventListener("visibilitychange", hide);
+      source.addEventListener("status", (event) => {
+        alive();
+        const body = JSON.parse(event.data);
+        learn(body, `"${body.version}${body.liveness ? "-" + body.liveness : ""}"`);
+      });
+      source.addEventListener("gone", () => {
+        alive();
+        learn(undefined);
+      });
+      source.addEventListener("end", () => end("over"));
+      // An EventSource gives up on any answer but 200, and comes back at a time
+      // of its own after the rest: a new one is made instead, when the service
+      // answers.
+      source.onerror = () => end("cut");
+    });
+  }
+}

@@ -1,0 +1,156 @@
+// The page of one job.
+
+import { $, brief, figures, heard, icon, look, make, moment, now, show, signs, span, text, told } from "./common.js";
+import { follow } from "./follow.js";
+
+const id = decodeURIComponent(location.pathname.split("/").pop());
+text($("id"), id);
+document.title = `${id} · statusd`;
+
+let record; // undefined: there is none
+let asked = false; // whether that is known
+let link = "connecting";
+
+follow(new URL(`../status/${encodeURIComponent(id)}`, location.href).href, {
+  record(found) {
+    const before = asked ? saying(record) : undefined;
+    record = found;
+    asked = true;
+    render();
+    if (saying(record) !== before) text($("said"), saying(record));
+  },
+  link(state, problem) {
+    link = state;
+    const away = state === "away";
+    show($("banner"), away);
+    if (away) {
+      const what = problem.status === 0 ? "Disconnected. " : "";
+      text($("banner"), `${what}${problem.message} Trying again${asked ? "; below is what was known last" : ""}.`);
+    }
+    document.body.classList.toggle("away", away);
+    text($("link"), { live: "live", hidden: "paused", over: "over", away: "disconnected" }[state]);
+    $("link").dataset.link = state;
+    title();
+  },
+});
+
+setInterval(tick, 1000);
+
+// saying is what a screen reader is told when it changes.
+function saying(r) {
+  if (!r) return `${id}: no report yet`;
+  const silent = r.liveness && r.liveness !== "live" ? `, ${r.liveness}` : "";
+  return `${id}: ${told[r.status]}, attempt ${r.attempt}${silent}`;
+}
+
+function title() {
+  const state = look(record);
+  const percent = record && !record.terminal ? figures(record).percent : "";
+  const sign = link === "away" ? "⚠" : signs[state];
+  const words = [sign, percent, id].filter(Boolean).join(" ");
+  if (document.title !== words) document.title = words;
+  icon(state);
+}
+
+function render() {
+  title();
+  $("job").dataset.look = look(record);
+  const r = record;
+  text($("verdict"), !r ? "Waiting for the first report" : told[r.status]);
+  text($("facts"), !r ? "" : [r.owner && `owner ${r.owner}`, r.attempt > 1 && `attempt ${r.attempt}`,
+    r.report_every && `reports every ${span(1000 * r.report_every)}`].filter(Boolean).join(" · "));
+
+  const { percent, count, value } = figures(r);
+  show($("progress"), Boolean(percent || count));
+  text($("percent"), percent);
+  text($("count"), count);
+  show($("meter"), value !== null);
+  $("meter").max = 100;
+  $("meter").value = value ?? 0;
+  $("meter").setAttribute("aria-valuetext", [percent, count].filter(Boolean).join(", "));
+
+  show($("message"), Boolean(r?.message));
+  text($("message"), r?.message ?? "");
+
+  const e = r?.error;
+  show($("error"), Boolean(e));
+  text($("errorTitle"), [e?.code || "Error", e?.exit_code !== undefined && `exit code ${e?.exit_code}`].filter(Boolean).join(" · "));
+  show($("errorMessage"), Boolean(e?.message));
+  text($("errorMessage"), e?.message ?? "");
+
+  const pairs = Object.entries(r?.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  show($("metadata"), pairs.length > 0);
+  $("pairs").replaceChildren(...pairs.flatMap(([key, value]) => {
+    const dd = make("dd");
+    dd.append(linked(value));
+    return [make("dt", "", key), dd];
+  }));
+
+  const history = r?.history ?? [];
+  show($("attempts"), history.length > 0);
+  const current = history.filter((h) => h.attempt === r.attempt);
+  $("now").replaceChildren(...current.map(entry));
+  const earlier = [...new Set(history.map((h) => h.attempt))].filter((a) => a !== r.attempt).sort((a, b) => b - a);
+  show($("earlier"), earlier.length > 0);
+  text($("earlierTitle"), earlier.length === 1 ? "1 earlier attempt" : `${earlier.length} earlier attempts`);
+  $("earlierList").replaceChildren(...earlier.flatMap((attempt) => {
+    const list = make("ol", "entries");
+    list.append(...history.filter((h) => h.attempt === attempt).map(entry));
+    return [make("h3", "", `Attempt ${attempt}`), list];
+  }));
+  tick();
+}
+
+function entry(h) {
+  const item = make("li");
+  const when = make("time", "", moment(h.timestamp));
+  when.dateTime = h.timestamp;
+  const what = make("b", `of-${h.status}`, told[h.status]);
+  item.append(when, what);
+  const e = h.error;
+  const why = [e?.code, e?.exit_code !== undefined && `exit code ${e?.exit_code}`, e?.message, h.message].filter(Boolean).join(" · ");
+  if (why) item.append(make("span", "", why));
+  return item;
+}
+
+// linked is a text, as a link if it is one of the web.
+function linked(value) {
+  if (/^https?:\/\/\S+$/i.test(value) && URL.canParse(value)) {
+    const a = make("a", "", value);
+    a.href = value;
+    a.rel = "noopener noreferrer";
+    a.target = "_blank";
+    return a;
+  }
+  return document.createTextNode(value);
+}
+
+// tick says anew what changes with time alone.
+function tick() {
+  const r = record;
+  text($("heard"), r ? heard(r) : asked ? "This page comes alive with it." : "");
+  track(r);
+  const eta = r?.eta && !r.terminal && r.liveness === "live" ? Date.parse(r.eta) - now() : 0;
+  text($("eta"), eta > 0 ? `about ${brief(eta)} left, until ${moment(r.eta)}` : "");
+}
+
+// track is the three stages: the time that was spent in each, and the one in
+// which the job is.
+function track(r) {
+  const entries = (r?.history ?? []).filter((h) => h.attempt === r.attempt);
+  const entered = (...statuses) => entries.find((h) => statuses.includes(h.status))?.timestamp;
+  const times = [entered("started"), entered("in-progress"), entered("success", "fail")];
+  const at = !r ? -1 : { started: 0, "in-progress": 1 }[r.status] ?? 2;
+  [...$("track").children].forEach((stage, i) => {
+    const [name, spent, when] = stage.children;
+    stage.className = at < 0 || i > at ? "ahead" : i < at ? (times[i] ? "done" : "skipped") : i === 2 ? r.status : "here";
+    if (i === at) stage.setAttribute("aria-current", "step");
+    else stage.removeAttribute("aria-current");
+    if (i === 2) text(name, r?.terminal ? told[r.status] : "Finished");
+    const until = times.slice(i + 1).find(Boolean) ?? (r?.terminal ? undefined : now());
+    const total = Date.parse(times[2]) - Date.parse(times[0] ?? times[1]);
+    text(spent, i === 2 ? (total >= 0 ? `in ${brief(total)}` : "") : times[i] && until ? brief(new Date(until) - Date.parse(times[i])) : "");
+    text(when, times[i] ? moment(times[i]) : "");
+    if (times[i]) when.dateTime = times[i];
+  });
+}
