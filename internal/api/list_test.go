@@ -139,6 +139,21 @@ func TestListRefusesWhatItCannotHonour(t *testing.T) {
 	}
 }
 
+func TestListCountsRunningJobsWhateverItsFilters(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.posted("a", `{"status":"started"}`)
+	s.posted("b", `{"status":"in-progress","report_every":1}`)
+	s.posted("c", `{"status":"success"}`)
+	s.clock.advance(2 * time.Second)
+	a := s.get("/status?counts=running&status=success&limit=1")
+	require.Equal(t, map[string]any{"live": 1.0, "late": 1.0, "stale": 0.0}, a.json("running"))
+	require.Len(t, a.json("items"), 1)
+	require.Nil(t, s.get("/status").json("running"))
+	require.Equal(t, []string{"counts"}, s.get("/status?counts=all").fields())
+	s.get("/status?counts=running&counts=running").isProblem(http.StatusBadRequest, invalidQuery)
+}
+
 func TestListAsTextIsOneLineEach(t *testing.T) {
 	t.Parallel()
 	s := filled(t)

@@ -97,9 +97,11 @@ func TestTwoHundredJobsArePaged(t *testing.T) {
 	s := start(t)
 	for i := range 140 {
 		s.report(fmt.Sprintf("over-%03d", i), "status", []string{"success", "fail"}[i%2])
+		time.Sleep(2 * time.Millisecond) // else two may have the same timestamp
 	}
 	for i := range 60 {
 		s.report(fmt.Sprintf("runs-%03d", i), "status", "in-progress", "progress", fmt.Sprintf("%d/60 epochs", i), "owner", "vision", "message", "loss 0.31")
+		time.Sleep(2 * time.Millisecond)
 	}
 	b := open(t, s.url+"/")
 	b.waits("100 rows", func() bool { return len(b.rows()) == 100 })

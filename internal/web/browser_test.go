@@ -177,6 +177,7 @@ func (b *tab) shoot(name string) {
 		b.width(way.width)
 		b.prefer("prefers-color-scheme", way.scheme)
 		require.Equal(b.t, "true", b.eval("document.documentElement.scrollWidth <= innerWidth"), "%s at %s", name, way.name)
+		require.Equal(b.t, "", b.eval(outside), "%s at %s", name, way.name)
 		require.Equal(b.t, "", b.eval(faint), "%s at %s", name, way.name)
 		picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 		require.NoError(b.t, err)
@@ -185,6 +186,11 @@ func (b *tab) shoot(name string) {
 	b.width(1280)
 	b.prefer()
 }
+
+// outside names what reaches beyond the side of what it is in.
+const outside = `[...document.querySelectorAll(".card *, table *")].filter((e) => e.checkVisibility() && !e.closest(".unseen")
+	&& e.getBoundingClientRect().right > e.closest(".card, table").getBoundingClientRect().right + 1)
+	.map((e) => e.tagName + " " + e.textContent.slice(0, 20)).join("; ")`
 
 // faint names the texts whose contrast is below what WCAG 2.2 asks for in AA.
 // https://www.w3.org/TR/WCAG22/#contrast-minimum
@@ -202,7 +208,7 @@ const faint = `(() => {
 	};
 	const bad = new Set();
 	for (const e of document.querySelectorAll("body *")) {
-		if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility() || e.closest(".away, noscript")) continue;
+		if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility() || e.closest("noscript")) continue;
 		const [a, b] = [parse(getComputedStyle(e).color), ground(e)].map(luminance).sort((x, y) => y - x);
 		if ((a + 0.05) / (b + 0.05) < 4.5) bad.add(e.tagName + "." + e.className + " " + e.textContent.slice(0, 20));
 	}

@@ -18,7 +18,7 @@ func TestAJobIsFollowedThroughItsLifeWithoutReload(t *testing.T) {
 
 	s.report("bert-17", "status", "started", "owner", "vision", "report_every", "60")
 	b.reads("#verdict", "Started")
-	b.reads("#facts", "owner vision · reports every 1 minute")
+	b.reads("#facts", "owner vision · reports every 1 min")
 	require.Equal(t, "▶ bert-17", b.eval("document.title"))
 	require.Equal(t, "Started", b.text("#track [aria-current=step] b"))
 	b.shoot("job-started")

@@ -210,7 +210,9 @@ function blank() {
   const meter = make("progress");
   meter.max = 100;
   progress.append(meter, make("span"));
-  row.append(name, status, progress, make("td", "quiet"), make("td"), make("td", "message"));
+  const message = make("td", "message");
+  message.append(make("span"));
+  row.append(name, status, progress, make("td", "quiet"), make("td"), message);
   return row;
 }
 
@@ -228,7 +230,7 @@ function write(job) {
   progress.firstChild.setAttribute("aria-label", `Progress of ${r.request_id}`);
   text(progress.lastChild, [percent, count].filter(Boolean).join(" · "));
   text(owner, r.owner ?? "");
-  text(message, r.terminal && r.error ? [r.error.code, r.error.message].filter(Boolean).join(": ") : r.message ?? "");
+  text(message.firstChild, r.terminal && r.error ? [r.error.code, r.error.message].filter(Boolean).join(": ") : r.message ?? "");
   age(job);
 }
 

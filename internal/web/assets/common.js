@@ -153,7 +153,14 @@ export function figures(record) {
 
 // heard says how fresh a record is: silence in words, once it is long.
 export function heard(record) {
-  const ago = now() - Date.parse(record.updated_at);
-  if (record.terminal) return `${span(now() - Date.parse(record.timestamp))} ago`;
-  return record.liveness === "stale" ? `no report for ${span(ago)}` : `updated ${span(ago)} ago`;
+  const past = now() - Date.parse(record.terminal ? record.timestamp : record.updated_at);
+  if (record.liveness === "stale") return `no report for ${span(past)}`;
+  return past < 2000 ? "just now" : `${span(past)} ago`;
+}
+
+// say writes parts side by side; none can turn the direction of the next.
+export function say(element, ...parts) {
+  const said = parts.filter(Boolean);
+  if (element.textContent === said.join(" · ")) return;
+  element.replaceChildren(...said.flatMap((part, i) => [...(i ? [" · "] : []), make("bdi", "", part)]));
 }

@@ -1,6 +1,6 @@
 // The page of one job.
 
-import { $, brief, figures, heard, icon, look, make, moment, now, show, signs, span, text, told } from "./common.js";
+import { $, brief, figures, heard, icon, look, make, moment, now, say, show, signs, span, text, told } from "./common.js";
 import { follow } from "./follow.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
@@ -57,8 +57,8 @@ function render() {
   $("job").dataset.look = look(record);
   const r = record;
   text($("verdict"), !r ? "Waiting for the first report" : told[r.status]);
-  text($("facts"), !r ? "" : [r.owner && `owner ${r.owner}`, r.attempt > 1 && `attempt ${r.attempt}`,
-    r.report_every && `reports every ${span(1000 * r.report_every)}`].filter(Boolean).join(" · "));
+  say($("facts"), r?.owner && `owner ${r.owner}`, r?.attempt > 1 && `attempt ${r.attempt}`,
+    r?.report_every && `reports every ${brief(1000 * r.report_every)}`);
 
   const { percent, count, value } = figures(r);
   show($("progress"), Boolean(percent || count));
@@ -74,7 +74,7 @@ function render() {
 
   const e = r?.error;
   show($("error"), Boolean(e));
-  text($("errorTitle"), [e?.code || "Error", e?.exit_code !== undefined && `exit code ${e?.exit_code}`].filter(Boolean).join(" · "));
+  say($("errorTitle"), e?.code || "Error", e?.exit_code !== undefined && `exit code ${e?.exit_code}`);
   show($("errorMessage"), Boolean(e?.message));
   text($("errorMessage"), e?.message ?? "");
 
@@ -108,8 +108,9 @@ function entry(h) {
   const what = make("b", `of-${h.status}`, told[h.status]);
   item.append(when, what);
   const e = h.error;
-  const why = [e?.code, e?.exit_code !== undefined && `exit code ${e?.exit_code}`, e?.message, h.message].filter(Boolean).join(" · ");
-  if (why) item.append(make("span", "", why));
+  const why = make("span");
+  say(why, e?.code, e?.exit_code !== undefined && `exit code ${e?.exit_code}`, e?.message, h.message);
+  if (why.firstChild) item.append(why);
   return item;
 }
 
@@ -128,7 +129,7 @@ function linked(value) {
 // tick says anew what changes with time alone.
 function tick() {
   const r = record;
-  text($("heard"), r ? heard(r) : asked ? "This page comes alive with it." : "");
+  text($("heard"), r ? (r.terminal || r.liveness === "stale" ? "" : "updated ") + heard(r) : asked ? "This page comes alive with it." : "");
   track(r);
   const eta = r?.eta && !r.terminal && r.liveness === "live" ? Date.parse(r.eta) - now() : 0;
   text($("eta"), eta > 0 ? `about ${brief(eta)} left, until ${moment(r.eta)}` : "");
