@@ -12,7 +12,7 @@ run: export STATUSD_LOG_FORMAT ?= console
 run: build
 	@exec bin/statusd
 
-# A DynamoDB server is one of the things that the tests run against.
+# The tests run against a DynamoDB server, and in a browser.
 test: tools
 	go test -race -timeout 5m ./...
 
@@ -50,3 +50,4 @@ image:
 # Nothing to fetch if the tests are given a server, or a binary of one.
 tools:
 	@[ -n "$$STATUSD_TEST_DYNAMODB_ENDPOINT$$STATUSD_TEST_DYNOXIDE" ] || sh internal/dynamotest/fetch.sh
+	@sh internal/web/chromium.sh
