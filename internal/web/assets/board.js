@@ -213,6 +213,10 @@ function blank() {
   const message = make("td", "message");
   message.append(make("span"));
   row.append(name, status, progress, make("td", "quiet"), make("td"), message);
+  // On a small screen the rows are cards, but they stay a table for those who
+  // can't see them.
+  row.role = "row";
+  for (const cell of row.cells) cell.role = cell === name ? "rowheader" : "cell";
   return row;
 }
 

@@ -13,6 +13,7 @@ const pollingFor = 5 * 60000; // before streams are tried again
 // "live", "hidden", "over", or "away" with a Problem.
 export async function follow(url, { record: tell, link }) {
   let known; // {body, etag} as last told
+  let tellings = 0;
   let failures = 0;
   let cuts = 0;
   let pollUntil = 0;
@@ -20,13 +21,16 @@ export async function follow(url, { record: tell, link }) {
 
   const learn = (body, etag) => {
     known = { body, etag };
+    tellings++;
     tell(body);
   };
   // look asks for the record, and tells whether there was news.
   const look = async (options, query = "") => {
+    const before = tellings;
     const answer = await ask(url + query, { etag: known?.body && known.etag, ...options });
     failures = 0;
-    if (answer.status === 304) return false;
+    // What the stream told meanwhile may be newer.
+    if (answer.status === 304 || tellings !== before) return false;
     const news = !known || answer.etag !== known.etag || !answer.body !== !known.body;
     learn(answer.body, answer.etag);
     return news;
@@ -50,9 +54,15 @@ export async function follow(url, { record: tell, link }) {
       } else if (!known.body || Date.now() < pollUntil) {
         link("live");
         await longPoll();
-      } else if ((await stream()) === "cut" && ++cuts >= 2) {
-        cuts = 0;
-        pollUntil = Date.now() + pollingFor;
+      } else {
+        const how = await stream();
+        cuts = how === "cut" ? cuts + 1 : 0;
+        if (cuts === 2) {
+          cuts = 0;
+          pollUntil = Date.now() + pollingFor;
+        }
+        // A service that stops loses all its readers at once.
+        if (how === "cut" || how === "lost") await pause(3000 * Math.random());
       }
     } catch (problem) {
       link("away", problem instanceof Problem ? problem : new Problem(String(problem)));
@@ -77,7 +87,8 @@ export async function follow(url, { record: tell, link }) {
     }
   }
 
-  // stream follows until the stream ends: "over", "hidden", or "cut".
+  // stream follows until the stream ends: "over", "hidden", "lost" after it had
+  // worked for a while, or "cut".
   function stream() {
     return new Promise((resolve) => {
       const began = Date.now();
@@ -88,7 +99,7 @@ export async function follow(url, { record: tell, link }) {
         source.close();
         clearTimeout(watchdog);
         document.removeEventListener("visibilitychange", hide);
-        resolve(how === "cut" && heard && Date.now() - began > settled ? "over" : how);
+        resolve(how === "cut" && heard && Date.now() - began > settled ? "lost" : how);
       };
       const alive = () => {
         heard = true;
