@@ -26,7 +26,7 @@ func (s *server) events(x *exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st := &stream{subscription: subscription}
+	st := &stream{subscription: subscription, due: time.Now().Add(commentEvery)}
 	defer func() {
 		if !x.handedOver {
 			subscription.Close()
@@ -58,6 +58,7 @@ type stream struct {
 	subscription *watch.Subscription
 	first        *watch.State // until it is told
 	there        bool         // the client knows of a record
+	due          time.Time    // for a comment
 }
 
 // comment keeps proxies from taking a quiet stream for a dead one.

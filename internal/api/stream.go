@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// A stream mostly waits. On a connection of HTTP/1.1 it waits in a small
-// goroutine of its own, and all that net/http keeps for a request is given
-// back; where a connection is shared (HTTP/2), it waits in the handler. Both
-// ways are the same to everybody else: follow tells what is sent, and when.
+// A stream mostly waits. On a connection of HTTP/1.1 it waits in a goroutine that
+// does nothing else, and all that net/http keeps for a request is given back;
+// where a connection is shared (HTTP/2), it waits in the handler. Both ways are
+// the same to everybody else: step tells what is sent, and when.
 
 const (
 	commentEvery = 15 * time.Second
@@ -49,60 +49,78 @@ func (s *server) stream(x *exchange, r *http.Request, st *stream) {
 	conn, _, err := c.Hijack()
 	if err != nil {
 		defer done()
-		_ = st.follow(&held{x, c, r, make(chan struct{}, 1), time.NewTimer(0)})
+		h := &held{x, c, r, make(chan struct{}, 1), time.NewTimer(0)}
+		st.subscription.Notify(h.notify)
+		for st.step(h) && h.wait() == nil {
+		}
 		return
 	}
 	x.handedOver = true
-	go s.streamOn(conn, v, st, done)
+	t := &taken{server: s, stream: st, conn: conn, visit: v, done: done}
+	st.subscription.Notify(t.notify)
+	go t.run()
 }
 
-// streamOn goes on after the handler has returned. It holds on to nothing of
-// the request.
-func (s *server) streamOn(conn net.Conn, v visit, st *stream, done func()) {
-	t := &taken{conn: conn}
-	defer func() {
-		if p := recover(); p != nil {
-			v.failure, v.stack, v.code = fmt.Errorf("panic: %v", p), debug.Stack(), internal
-		}
-		_ = conn.Close()
-		v.bytes = t.bytes
-		s.account(&v)
-		done()
-		st.subscription.Close() // the last act: who waits for the end waits for this
-	}()
-	_ = st.follow(t)
-}
-
-// follow sends what there is to say, and comments while there is nothing. Its
-// error is that the client has gone.
-func (st *stream) follow(l line) error {
-	st.subscription.Notify(l.notify)
-	due := time.Now().Add(commentEvery)
+// step sends what there is to say, or a comment if there was nothing for long.
+// It returns false when the stream is over, or the client has gone.
+func (st *stream) step(l line) bool {
 	for {
-		l.arm(due) // first: what comes after the look is not to be lost
+		l.arm(st.due) // first: what comes after the look is not to be lost
 		text, end := st.next()
-		if text == nil && !end && !time.Now().Before(due) {
+		if text == nil {
+			if time.Now().Before(st.due) {
+				return true
+			}
 			text = comment
 		}
-		if text == nil && !end {
-			if err := l.wait(); err != nil {
-				return err
-			}
-			continue
-		}
 		if err := l.send(text); err != nil || end {
-			return err
+			return false
 		}
-		due = time.Now().Add(commentEvery)
+		st.due = time.Now().Add(commentEvery)
 	}
 }
 
-// taken is a connection that was taken from net/http. A read that waits for
-// nothing tells when the client goes; its deadline is what it is woken by.
+// taken is a connection that was taken from net/http, and what is left of its
+// request. A read that waits for nothing tells when the client goes; its
+// deadline is what it is woken by.
 type taken struct {
-	conn  net.Conn
-	bytes int64
-	none  [1]byte
+	*stream
+	server *server
+	conn   net.Conn
+	visit  visit
+	done   func()
+	none   [1]byte
+}
+
+// run says what there is to say. It does so in a goroutine of its own each
+// time, so that the one that waits keeps the smallest stack there is.
+func (t *taken) run() {
+	defer func() {
+		if p := recover(); p != nil {
+			t.visit.failure, t.visit.stack, t.visit.code = fmt.Errorf("panic: %v", p), debug.Stack(), internal
+			t.end()
+		}
+	}()
+	if t.step(t) {
+		go t.park()
+		return
+	}
+	t.end()
+}
+
+func (t *taken) park() {
+	if t.wait() != nil {
+		go t.end()
+		return
+	}
+	go t.run()
+}
+
+func (t *taken) end() {
+	_ = t.conn.Close()
+	t.server.account(&t.visit)
+	t.done()
+	t.subscription.Close() // the last act: who waits for the end waits for this
 }
 
 var past = time.Unix(1, 0)
@@ -129,7 +147,7 @@ func (t *taken) send(text []byte) error {
 		return err
 	}
 	n, err := t.conn.Write(text)
-	t.bytes += int64(n)
+	t.visit.bytes += int64(n)
 	return err
 }
 
