@@ -22,7 +22,7 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 4, "interleaved rounds; the medians are told")
 	length := flag.Duration("length", 3*time.Second, "length of one measurement")
-	only := flag.String("only", "", "measure a, b or c alone")
+	only := flag.String("only", "", "measure one of a to f alone")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -30,7 +30,12 @@ func main() {
 		exit(play(ctx, flag.Arg(0), flag.Args()[1:]))
 		return
 	}
-	exit(compare(ctx, *rounds, *length, *only))
+	if *only <= "c" {
+		exit(compare(ctx, *rounds, *length, *only))
+	}
+	if *only == "" || *only > "c" {
+		exit(live(ctx, *rounds, *only))
+	}
 }
 
 func exit(err error) {

@@ -48,6 +48,12 @@ func play(ctx context.Context, role string, args []string) error {
 		return serveLoop(sdkBeat(ctx, sdkClient(args[0]), args[1]))
 	case "stub":
 		return serve(stub())
+	case "events": // streams events, as net/http does it
+		return serve(events(false))
+	case "loop": // streams events in one loop over all connections
+		return serve(events(true))
+	case "api": // statusd's API on the embedded engine in a file, with HTTP/2
+		return serveAPI(ctx, args[0])
 	}
 	return fmt.Errorf("no such role: %s", role)
 }
@@ -59,7 +65,10 @@ func serve(handler http.HandlerFunc) error {
 		return err
 	}
 	fmt.Println(l.Addr())
-	return http.Serve(l, handler)
+	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	return server.Serve(l)
 }
 
 // serveLoop serves the requests of child.loop: beat makes one update of one

@@ -40,15 +40,8 @@ func (s *setting) keep(c *child, err error) (*child, error) {
 // prepare starts what the rows need. The setting is to be closed also after
 // an error.
 func prepare(ctx context.Context, only string) (*setting, error) {
-	s := new(setting)
-	var err error
-	if s.folder, err = os.MkdirTemp("", "statusd-bench-"); err != nil {
-		return s, err
-	}
-	binary := filepath.Join(s.folder, "statusd")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/statusd")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
+	s, binary, err := build(ctx)
+	if err != nil {
 		return s, err
 	}
 	for _, part := range []struct {
@@ -62,6 +55,19 @@ func prepare(ctx context.Context, only string) (*setting, error) {
 		}
 	}
 	return s, nil
+}
+
+// build begins a setting with the program that is measured. It is to be closed
+// also after an error.
+func build(ctx context.Context) (s *setting, binary string, err error) {
+	s = new(setting)
+	if s.folder, err = os.MkdirTemp("", "statusd-bench-"); err != nil {
+		return s, "", err
+	}
+	binary = filepath.Join(s.folder, "statusd")
+	command := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/statusd")
+	command.Stderr = os.Stderr
+	return s, binary, command.Run()
 }
 
 // service starts statusd with a log file of its own.
