@@ -3,8 +3,8 @@ package api
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -285,16 +285,17 @@ func TestTooManyWhoWaitAreTurnedAway(t *testing.T) {
 }
 
 func TestAWaitOutlivesTheServersTimeouts(t *testing.T) {
-	t.Parallel()
-	s := start(t)
-	server := httptest.NewUnstartedServer(New(s.config))
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
-	server.Start()
-	t.Cleanup(server.Close)
-	s.url = server.URL
-	for range 2 { // on one connection
-		s.get("/status/a?wait=200ms").isProblem(http.StatusNotFound, notFound)
-	}
+	onBothWays(t, func(t *testing.T, w way) {
+		s := w.start(t)
+		for range 2 { // on one connection
+			response, err := s.browser.Get(s.streams + "/status/a?wait=" + (serversPatience * 5 / 4).String())
+			require.NoError(t, err)
+			require.Equal(t, http.StatusNotFound, response.StatusCode)
+			_, err = io.Copy(io.Discard, response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+		}
+	})
 }
 
 func TestWhatAWaitAsksForIsRead(t *testing.T) {
