@@ -68,7 +68,7 @@ type server struct {
 }
 
 // New returns the API.
-func New(c Config) http.Handler { return newServer(c).routes }
+func New(c Config) http.Handler { return newServer(c) }
 
 func newServer(c Config) *server {
 	s := &server{config: c, routes: chi.NewRouter(), origin: http.NewCrossOriginProtection()}

@@ -26,24 +26,24 @@ func (s *server) events(x *exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st := &stream{subscription: subscription, due: time.Now().Add(commentEvery)}
 	defer func() {
 		if !x.handedOver {
 			subscription.Close()
 		}
 	}()
+	st := &stream{subscription: subscription, due: time.Now().Add(commentEvery)}
 	if st.first, err = subscription.First(r.Context(), fresh(r)); err != nil {
 		return err
 	}
 	h := x.Header()
-	h.Set("Cache-Control", "no-store")
+	h["Cache-Control"] = noStore
 	if record := st.first.Snapshot; record != nil && record.Status.Terminal() &&
 		r.Header.Get("Last-Event-ID") == strconv.FormatInt(record.Version, 10) {
 		x.WriteHeader(http.StatusNoContent) // it has seen the end: this is how an EventSource is told to stop
 		return nil
 	}
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // or a proxy would keep the events for itself
+	h["Content-Type"] = eventStream
+	h["X-Accel-Buffering"] = no // or a proxy would keep the events for itself
 	if r.Method == http.MethodHead {
 		x.WriteHeader(http.StatusOK)
 		return nil
@@ -51,6 +51,14 @@ func (s *server) events(x *exchange, r *http.Request) error {
 	s.stream(x, r, st)
 	return nil
 }
+
+// As of [noCache].
+var (
+	noStore     = []string{"no-store"}
+	eventStream = []string{"text/event-stream"}
+	no          = []string{"no"}
+	identity    = []string{"identity"}
+)
 
 // stream is what one client is told. How it gets there is another matter: see
 // [server.stream].

@@ -1,19 +1,23 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
+	"sync"
 	"time"
 )
 
-// A stream mostly waits. On a connection of HTTP/1.1 it waits in a goroutine that
-// does nothing else, and all that net/http keeps for a request is given back;
-// where a connection is shared (HTTP/2), it waits in the handler. Both ways are
-// the same to everybody else: step tells what is sent, and when.
+// A stream mostly waits, and should take little memory for it. What was needed
+// to open it is given back: on a connection of HTTP/1.1 all that net/http keeps
+// for a request; where a connection is shared (HTTP/2), all but the goroutine
+// of the request, which has been kept small by having others do the work. Both
+// ways are the same to everybody else: step tells what is sent, and when.
 
 const (
 	commentEvery = 15 * time.Second
@@ -21,51 +25,18 @@ const (
 	sendTimeout = 30 * time.Second
 )
 
-// line is a way to a client.
+// line is a way to a client. It has step called when it is notified, and at the
+// instant for which it was armed last.
 type line interface {
-	// arm begins the time in which notify ends the next wait, as that instant
-	// does.
 	arm(until time.Time)
-	notify()
-	wait() error // that the client has gone
 	send(text []byte) error
-}
-
-// stream sends events until the stream ends or the client goes.
-func (s *server) stream(x *exchange, r *http.Request, st *stream) {
-	if r.ProtoMajor == 1 {
-		// Ends with the connection: nothing has to be framed.
-		x.Header().Set("Transfer-Encoding", "identity")
-	}
-	patient(x)
-	x.WriteHeader(http.StatusOK)
-	c := http.NewResponseController(x)
-	if err := c.Flush(); err != nil {
-		return
-	}
-	v := x.visit
-	v.route = r.Pattern
-	done := s.config.Metrics.countWatcher("stream")
-	conn, _, err := c.Hijack()
-	if err != nil {
-		defer done()
-		h := &held{x, c, r, make(chan struct{}, 1), time.NewTimer(0)}
-		st.subscription.Notify(h.notify)
-		for st.step(h) && h.wait() == nil {
-		}
-		return
-	}
-	x.handedOver = true
-	t := &taken{server: s, stream: st, conn: conn, visit: v, done: done}
-	st.subscription.Notify(t.notify)
-	go t.run()
 }
 
 // step sends what there is to say, or a comment if there was nothing for long.
 // It returns false when the stream is over, or the client has gone.
 func (st *stream) step(l line) bool {
 	for {
-		l.arm(st.due) // first: what comes after the look is not to be lost
+		l.arm(st.due) // before the look: what comes after it is not to be lost
 		text, end := st.next()
 		if text == nil {
 			if time.Now().Before(st.due) {
@@ -80,6 +51,70 @@ func (st *stream) step(l line) bool {
 	}
 }
 
+// ServeHTTP has requests for streams routed, and their streams opened, by a
+// goroutine that ends with that.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasSuffix(r.URL.Path, "/events") {
+		s.routes.ServeHTTP(w, r)
+		return
+	}
+	o := &opening{ResponseWriter: w}
+	opened := make(chan any, 1)
+	go func() {
+		defer func() { opened <- recover() }()
+		s.routes.ServeHTTP(o, r)
+	}()
+	if panicked := <-opened; panicked != nil {
+		panic(panicked)
+	}
+	if o.held != nil {
+		o.held.follow()
+	}
+}
+
+// opening takes a stream that its request has to wait for.
+type opening struct {
+	http.ResponseWriter
+	held *held
+}
+
+// Unwrap lets [http.ResponseController] flush and hijack.
+func (o *opening) Unwrap() http.ResponseWriter { return o.ResponseWriter }
+
+// stream sends the header, and hands the rest over.
+func (s *server) stream(x *exchange, r *http.Request, st *stream) {
+	if r.ProtoMajor == 1 {
+		// Ends with the connection: nothing has to be framed.
+		x.Header()["Transfer-Encoding"] = identity
+	}
+	patient(x)
+	x.WriteHeader(http.StatusOK)
+	c := http.NewResponseController(x)
+	_ = c.Flush() // an error comes again with the first event
+	x.handedOver, x.route = true, r.Pattern
+	done := s.config.Metrics.countWatcher("stream")
+	conn, _, err := c.Hijack()
+	if err != nil {
+		x.ResponseWriter.(*opening).held = &held{
+			stream: st, server: s, x: x, c: c, ctx: r.Context(), done: done, over: make(chan struct{}),
+		}
+		return
+	}
+	t := &taken{stream: st, server: s, conn: conn, visit: x.visit, done: done}
+	st.subscription.Notify(t.notify)
+	go t.run()
+}
+
+// ended is the last act of a stream, with what it panicked with, if it did.
+func (s *server) ended(st *stream, v *visit, done func(), panicked any) {
+	if panicked != nil {
+		v.failure, v.stack, v.code = fmt.Errorf("panic: %v", panicked), debug.Stack(), internal
+	}
+	s.account(v)
+	done()
+	st.subscription.Close() // last: who waits for the end waits for this
+}
+
 // taken is a connection that was taken from net/http, and what is left of its
 // request. A read that waits for nothing tells when the client goes; its
 // deadline is what it is woken by.
@@ -89,58 +124,36 @@ type taken struct {
 	conn   net.Conn
 	visit  visit
 	done   func()
+	gone   bool
 	none   [1]byte
 }
 
-// run says what there is to say. It does so in a goroutine of its own each
-// time, so that the one that waits keeps the smallest stack there is.
+// run says what there is to say, in a goroutine of its own each time, so that
+// the one that waits keeps the smallest stack there is.
 func (t *taken) run() {
+	more := false
 	defer func() {
-		if p := recover(); p != nil {
-			t.visit.failure, t.visit.stack, t.visit.code = fmt.Errorf("panic: %v", p), debug.Stack(), internal
-			t.end()
+		if panicked := recover(); panicked != nil || !more {
+			_ = t.conn.Close()
+			t.server.ended(t.stream, &t.visit, t.done, panicked)
 		}
 	}()
-	if t.step(t) {
-		go t.park()
-		return
+	if more = !t.gone && t.step(t); more {
+		go t.wait()
 	}
-	t.end()
 }
 
-func (t *taken) park() {
-	if t.wait() != nil {
-		go t.end()
-		return
-	}
+func (t *taken) wait() {
+	_, err := t.conn.Read(t.none[:])
+	t.gone = !errors.Is(err, os.ErrDeadlineExceeded) // or talks, when nobody listens
 	go t.run()
 }
 
-func (t *taken) end() {
-	_ = t.conn.Close()
-	t.server.account(&t.visit)
-	t.done()
-	t.subscription.Close() // the last act: who waits for the end waits for this
-}
-
-var past = time.Unix(1, 0)
-
-// Setting a deadline fails where the connection is closed: the read tells.
+// Setting a deadline fails where the connection is closed: sending tells.
 func (t *taken) arm(until time.Time) { _ = t.conn.SetReadDeadline(until) }
 func (t *taken) notify()             { _ = t.conn.SetReadDeadline(past) }
 
-var errTalks = errors.New("the client sends what nobody waits for")
-
-func (t *taken) wait() error {
-	_, err := t.conn.Read(t.none[:])
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil
-	case err == nil:
-		return errTalks
-	}
-	return err
-}
+var past = time.Unix(1, 0)
 
 func (t *taken) send(text []byte) error {
 	if err := t.conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
@@ -151,33 +164,69 @@ func (t *taken) send(text []byte) error {
 	return err
 }
 
-// held is a request whose handler waits.
+// held is a stream whose request waits for its end.
 type held struct {
-	x     *exchange
-	c     *http.ResponseController
-	r     *http.Request
-	woken chan struct{}
-	timer *time.Timer
+	*stream
+	server *server
+	x      *exchange
+	c      *http.ResponseController
+	ctx    context.Context
+	done   func()
+	timer  *time.Timer
+	over   chan struct{}
+
+	mu       sync.Mutex
+	running  bool // for good, once it is over
+	again    bool // there may be more to say
+	panicked any
+}
+
+// follow waits for the end.
+func (h *held) follow() {
+	h.timer = time.AfterFunc(commentEvery, h.notify)
+	defer h.timer.Stop()
+	defer context.AfterFunc(h.ctx, h.notify)()
+	h.subscription.Notify(h.notify)
+	h.notify()
+	<-h.over
+	h.server.ended(h.stream, &h.x.visit, h.done, h.panicked)
+	if h.panicked != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (h *held) notify() {
-	select {
-	case h.woken <- struct{}{}:
-	default: // it is about to look already
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.running {
+		h.again = true
+		return
+	}
+	h.running = true
+	go h.run()
+}
+
+// run says what there is to say; never two at a time.
+func (h *held) run() {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			h.panicked = panicked
+			close(h.over)
+		}
+	}()
+	for more := true; more; {
+		if h.ctx.Err() != nil || !h.step(h) {
+			close(h.over)
+			return
+		}
+		h.mu.Lock()
+		more, h.again = h.again, false
+		h.running = more
+		h.mu.Unlock()
 	}
 }
 
 func (h *held) arm(until time.Time) { h.timer.Reset(time.Until(until)) }
-
-func (h *held) wait() error {
-	select {
-	case <-h.woken:
-	case <-h.timer.C:
-	case <-h.r.Context().Done():
-		return h.r.Context().Err()
-	}
-	return nil
-}
 
 func (h *held) send(text []byte) error {
 	// For this alone: what is idle must not run out of time. They fail where
