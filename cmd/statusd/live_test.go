@@ -121,6 +121,7 @@ func TestAStreamAndAWaitOutliveEveryTimeoutOfTheServer(t *testing.T) {
 			}
 			require.Equal(t, ":", got.text)
 			require.LessOrEqual(t, got.at.Sub(last), 16*time.Second)
+			require.GreaterOrEqual(t, got.at.Sub(last), 10*time.Second, "no more than needed")
 			last, comments = got.at, comments+1
 		case <-over:
 			over = nil
