@@ -24,13 +24,17 @@ type child struct {
 
 // startSelf starts this program in one of its roles, and waits until it tells
 // the address that it listens on.
-func startSelf(role string, args ...string) (*child, error) {
+func startSelf(role string, args ...string) (*child, error) { return startSelfIn(nil, role, args...) }
+
+// startSelfIn does so with variables beside those of this process.
+func startSelfIn(env []string, role string, args ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	command := exec.Command(self, append([]string{role}, args...)...)
 	command.Stderr = os.Stderr
+	command.Env = append(os.Environ(), env...)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := command.StdoutPipe()
 	if err != nil {

@@ -20,12 +20,13 @@ type load struct {
 	connections int
 	// request returns the n-th request of a connection, as it goes over the wire.
 	request func(buffer []byte, connection, n int) []byte
+	pause   time.Duration // before each request
 
 	sent []int // by connection, over all measurements
 }
 
 func newLoad(address string, connections int, request func(buffer []byte, connection, n int) []byte) *load {
-	return &load{address, connections, request, make([]int, connections)}
+	return &load{address: address, connections: connections, request: request, sent: make([]int, connections)}
 }
 
 func (l *load) measure(ctx context.Context, length time.Duration) (int, error) {
@@ -59,6 +60,7 @@ func (l *load) drive(ctx context.Context, c int) (answered int, err error) {
 	answers := bufio.NewReaderSize(conn, 16<<10)
 	var buffer []byte
 	for ctx.Err() == nil {
+		time.Sleep(l.pause)
 		buffer = l.request(buffer[:0], c, l.sent[c])
 		l.sent[c]++
 		if _, err := conn.Write(buffer); err != nil {

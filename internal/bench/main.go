@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -22,6 +23,7 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 4, "interleaved rounds; the medians are told")
 	length := flag.Duration("length", 3*time.Second, "length of one measurement")
+	streams := flag.Int("streams", 10000, "streams that wait in (d), at most 19,000; half as many are measured too")
 	only := flag.String("only", "", "measure one of a to f alone")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -30,12 +32,13 @@ func main() {
 		exit(play(ctx, flag.Arg(0), flag.Args()[1:]))
 		return
 	}
+	if len(*only) > 1 || !strings.Contains("abcdef", *only) {
+		exit(fmt.Errorf("there is no part %s", *only))
+	}
 	if *only <= "c" {
 		exit(compare(ctx, *rounds, *length, *only))
 	}
-	if *only == "" || *only > "c" {
-		exit(live(ctx, *rounds, *only))
-	}
+	exit(watching(ctx, *only, options{*rounds, *length, *streams}))
 }
 
 func exit(err error) {
@@ -132,13 +135,14 @@ func (s side) run(ctx context.Context, length time.Duration) (figure, error) {
 }
 
 func median(figures []figure) figure {
-	middle := func(of func(figure) float64) float64 {
-		var all []float64
-		for _, f := range figures {
-			all = append(all, of(f))
-		}
-		slices.Sort(all)
-		return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
+	var rates, cpus []float64
+	for _, f := range figures {
+		rates, cpus = append(rates, f.rate), append(cpus, f.cpu)
 	}
-	return figure{middle(func(f figure) float64 { return f.rate }), middle(func(f figure) float64 { return f.cpu })}
+	return figure{middle(rates), middle(cpus)}
+}
+
+func middle(all []float64) float64 {
+	all = slices.Sorted(slices.Values(all))
+	return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
 }

@@ -48,26 +48,34 @@ func play(ctx context.Context, role string, args []string) error {
 		return serveLoop(sdkBeat(ctx, sdkClient(args[0]), args[1]))
 	case "stub":
 		return serve(stub())
-	case "events": // streams events, as net/http does it
-		return serve(events(false))
-	case "loop": // streams events in one loop over all connections
-		return serve(events(true))
-	case "api": // statusd's API on the embedded engine in a file, with HTTP/2
-		return serveAPI(ctx, args[0])
+	case "events": // streams, as net/http has them; "h2" for HTTP/2
+		return serve(events(), args...)
+	case "loop": // streams that are written to in one loop
+		return serve(loop())
+	case "h2": // statusd's API on the embedded engine in a file, with HTTP/2
+		handler, err := newAPI(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return serve(handler.ServeHTTP, role)
+	case "watchers": // follows streams
+		return serve(newWatchers().ServeHTTP)
 	}
 	return fmt.Errorf("no such role: %s", role)
 }
 
-// serve listens on a free port and tells it.
-func serve(handler http.HandlerFunc) error {
+// serve listens on a free port and tells it. With "h2" it speaks HTTP/2 alone.
+func serve(handler http.HandlerFunc, protocol ...string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	fmt.Println(l.Addr())
-	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
-	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: handler}
+	if len(protocol) > 0 {
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetUnencryptedHTTP2(true)
+	}
 	return server.Serve(l)
 }
 

@@ -18,15 +18,22 @@ import (
 // setting is all that takes part, and the rows to measure.
 type setting struct {
 	folder   string
+	binary   string // statusd
 	children []*child
 	rows     []row
 }
 
 func (s *setting) close() {
+	s.stop()
+	_ = os.RemoveAll(s.folder)
+}
+
+// stop ends all who take part.
+func (s *setting) stop() {
 	for _, c := range s.children {
 		c.stop()
 	}
-	_ = os.RemoveAll(s.folder)
+	s.children = nil
 }
 
 // keep notes a child to be stopped.
@@ -40,7 +47,7 @@ func (s *setting) keep(c *child, err error) (*child, error) {
 // prepare starts what the rows need. The setting is to be closed also after
 // an error.
 func prepare(ctx context.Context, only string) (*setting, error) {
-	s, binary, err := build(ctx)
+	s, err := build(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -49,7 +56,7 @@ func prepare(ctx context.Context, only string) (*setting, error) {
 		add  func(ctx context.Context, binary string) error
 	}{{"a", s.addReads}, {"b", s.addEmbedded}, {"c", s.addDynamo}} {
 		if only == "" || only == part.name {
-			if err := part.add(ctx, binary); err != nil {
+			if err := part.add(ctx, s.binary); err != nil {
 				return s, fmt.Errorf("preparing %s: %w", part.name, err)
 			}
 		}
@@ -59,15 +66,15 @@ func prepare(ctx context.Context, only string) (*setting, error) {
 
 // build begins a setting with the program that is measured. It is to be closed
 // also after an error.
-func build(ctx context.Context) (s *setting, binary string, err error) {
+func build(ctx context.Context) (s *setting, err error) {
 	s = new(setting)
 	if s.folder, err = os.MkdirTemp("", "statusd-bench-"); err != nil {
-		return s, "", err
+		return s, err
 	}
-	binary = filepath.Join(s.folder, "statusd")
-	command := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/statusd")
+	s.binary = filepath.Join(s.folder, "statusd")
+	command := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "./cmd/statusd")
 	command.Stderr = os.Stderr
-	return s, binary, command.Run()
+	return s, command.Run()
 }
 
 // service starts statusd with a log file of its own.
