@@ -120,10 +120,8 @@ func (s *server) await(x *exchange, r *http.Request, id string, w wish) (*store.
 	return state.Snapshot, nil
 }
 
-// patient takes the server's time-outs off a request that is about to wait.
-// Those of reading would have it look as if its client had gone.
+// patient takes the server's time-out off an answer that is about to wait: on
+// HTTP/2 it ends a stream that is silent as well.
 func patient(x *exchange) {
-	c := http.NewResponseController(x)
-	// They fail where there are no time-outs.
-	_, _ = c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{})
+	_ = http.NewResponseController(x).SetWriteDeadline(time.Time{}) // fails where there is none
 }

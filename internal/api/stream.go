@@ -21,8 +21,9 @@ import (
 
 const (
 	commentEvery = 15 * time.Second
-	// sendTimeout is how long a client may take to read what it is sent.
-	sendTimeout = 30 * time.Second
+	// sendTimeout is how long a client may take to read what it is sent: less
+	// than a shutdown may take.
+	sendTimeout = 10 * time.Second
 )
 
 // line is a way to a client. It has step called when it is notified, and at the

@@ -60,6 +60,7 @@ func (s *Store) Apply(ctx context.Context, id string, u model.Update, when When)
 	result, err := a.run(ctx)
 	if err != nil && !errors.As(err, new(*MismatchError)) {
 		s.cache.forget(id)
+		s.doubt(id)
 	}
 	return result, err
 }

@@ -345,7 +345,7 @@ func TestTheObserverIsToldOfEveryWriteBeforeItsAuthor(t *testing.T) {
 	s.Observe(func(id string, written *Snapshot) {
 		require.Equal(t, "job", id)
 		told = append(told, written)
-	})
+	}, func(string) { require.Fail(t, "nothing is in doubt") })
 	first := apply(t, s, "job", report(model.Started, 1, 0)).Snapshot
 	second := apply(t, s, "job", report(model.Success, 1, 0)).Snapshot
 	apply(t, s, "job", report(model.InProgress, 1, 0))

@@ -18,6 +18,7 @@ type Store struct {
 	cache   *cache
 	health  *health
 	observe func(id string, written *Snapshot)
+	doubt   func(id string)
 }
 
 // Config is what a Store needs to know.
@@ -48,14 +49,17 @@ func New(engine table.Engine, c Config) (*Store, error) {
 	return &Store{
 		config: c, table: t, stripes: stripes,
 		cache: newCache(stripes), health: newHealth(c.Clock),
-		observe: func(string, *Snapshot) {},
+		observe: func(string, *Snapshot) {}, doubt: func(string) {},
 	}, nil
 }
 
 // Observe has every write that this replica makes told: one job's in their
-// order, each before its author learns of it; nil is a delete. It must not
-// block, and be set before the first write.
-func (s *Store) Observe(told func(id string, written *Snapshot)) { s.observe = told }
+// order, each before its author learns of it; nil is a delete. A write whose
+// outcome is not known is told to doubt: it may have happened, or do so yet.
+// Neither may block, and both have to be set before the first write.
+func (s *Store) Observe(told func(id string, written *Snapshot), doubt func(id string)) {
+	s.observe, s.doubt = told, doubt
+}
 
 // CreateTable makes the table be there. See [table.Table.CreateTable].
 func (s *Store) CreateTable(ctx context.Context) error {
@@ -174,6 +178,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		s.cache.wrote(id, nil, began)
 	default:
 		s.cache.forget(id)
+		s.doubt(id)
 	}
 	return err
 }

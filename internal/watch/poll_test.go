@@ -147,6 +147,14 @@ func sum(numbers []int) (total int) {
 	return total
 }
 
+// dueBefore tells whether a record that is looked for has to be read before
+// that instant.
+func dueBefore(t *testing.T, of *topic, next time.Time) bool {
+	due, looked := of.due(next)
+	require.True(t, looked)
+	return due
+}
+
 func TestAQuietRecordIsReadLessAndLessOften(t *testing.T) {
 	t.Parallel()
 	_, a, _ := others(t)
@@ -154,7 +162,7 @@ func TestAQuietRecordIsReadLessAndLessOften(t *testing.T) {
 	w := New(a, Config{Freshness: time.Second, Timeout: time.Minute, Most: 1})
 	w.clock = func() time.Time { return now }
 	quiet := &topic{watch: w, id: "job", changed: now, seen: now}
-	require.False(t, quiet.due(now.Add(time.Hour)), "its first reader is reading it")
+	require.False(t, dueBefore(t, quiet, now.Add(time.Hour)), "its first reader is reading it")
 	quiet.state.Store(&State{})
 	w.topics["job"] = quiet
 
@@ -194,8 +202,8 @@ func TestARecordIsReadNoMoreOftenThanItHasToBeFresh(t *testing.T) {
 	w := New(a, Config{Freshness: time.Minute, Timeout: time.Minute, Most: 1})
 	quiet := &topic{watch: w, id: "job", changed: now.Add(-time.Hour), seen: now}
 	quiet.state.Store(&State{})
-	require.False(t, quiet.due(now.Add(time.Minute)))
-	require.True(t, quiet.due(now.Add(time.Minute+time.Millisecond)))
+	require.False(t, dueBefore(t, quiet, now.Add(time.Minute)))
+	require.True(t, dueBefore(t, quiet, now.Add(time.Minute+time.Millisecond)))
 }
 
 func TestAnExclusiveStoreIsNotPolled(t *testing.T) {

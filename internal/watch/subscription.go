@@ -39,9 +39,8 @@ func (w *Watch) Subscribe(id string) (*Subscription, error) {
 	defer t.mu.Unlock()
 	s := &Subscription{topic: t, index: len(t.subscriptions)}
 	t.subscriptions = append(t.subscriptions, s)
-	if !w.polling && !w.store.Exclusive() {
-		w.polling = true
-		go w.poll()
+	if !w.store.Exclusive() {
+		w.startPolling()
 	}
 	return s, nil
 }
@@ -75,11 +74,11 @@ func (s *Subscription) Close() {
 // see [Watch.Get]. That there is none is a State too.
 func (s *Subscription) First(ctx context.Context, fresh bool) (*State, error) {
 	t := s.topic
-	found, err := t.watch.Get(ctx, t.id, fresh)
+	found, asOf, err := t.watch.get(ctx, t.id, fresh)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	t.guess(found)
+	t.guess(found, asOf)
 	s.last = t.state.Load()
 	return s.last, nil
 }

@@ -421,3 +421,22 @@ func requireNobody(t *testing.T, w *Watch) {
 	require.Empty(t, w.flights)
 	require.Zero(t, w.watchers)
 }
+
+func TestADeleteDuringTheFirstReadIsNotTurnedBack(t *testing.T) {
+	t.Parallel()
+	e, _, b := replicas(t)
+	report(t, b, model.Started) // by the process before this one
+	a, err := store.New(e, store.Config{Table: "jobs", Exclusive: true})
+	require.NoError(t, err)
+	w := New(a, still)
+	one := subscribe(t, w, "job")
+	defer one.Close()
+	h := e.hold()
+	first := make(chan *State)
+	go func() { first <- one.first() }()
+	<-h.reached
+	require.NoError(t, a.Delete(t.Context(), "job"))
+	close(h.release)
+	<-first
+	require.Eventually(t, func() bool { return one.topic.state.Load().Snapshot == nil }, 3*time.Second, time.Millisecond)
+}

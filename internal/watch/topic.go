@@ -26,6 +26,7 @@ type topic struct {
 	order         uint64 // of what the state rests on
 	seen          time.Time
 	changed       time.Time
+	doubted       time.Time   // until then: what was written is not known
 	timer         *time.Timer // the state changes then, without a write
 	subscriptions []*Subscription
 	announcing    bool
@@ -48,12 +49,12 @@ func (t *topic) learn(order uint64, found *store.Snapshot, written bool) {
 	t.become(found)
 }
 
-// guess takes up what the store's cache holds, if that is news.
-func (t *topic) guess(seen *store.Snapshot) {
+// guess takes up what the store's cache holds, which was so at that instant, if
+// that is later than what is known.
+func (t *topic) guess(seen *store.Snapshot, asOf time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if state := t.state.Load(); state == nil || seen != nil && seen.Version > state.version() {
-		t.seen = t.watch.clock()
+	if t.state.Load() == nil || asOf.After(t.seen) {
 		t.become(seen)
 	}
 }

@@ -52,7 +52,7 @@ func New(s *store.Store, c Config) *Watch {
 		store: s, config: c, clock: time.Now,
 		flights: make(map[string]*flights), topics: make(map[string]*topic), idle: make(chan struct{}),
 	}
-	s.Observe(w.wrote)
+	s.Observe(w.wrote, w.doubt)
 	return w
 }
 
@@ -61,20 +61,26 @@ func New(s *store.Store, c Config) *Watch {
 // after the call. Concurrent readers share one read. store.ErrNotFound,
 // ErrCorrupt, ErrUnavailable, or the context's error.
 func (w *Watch) Get(ctx context.Context, id string, fresh bool) (*store.Snapshot, error) {
+	found, _, err := w.get(ctx, id, fresh)
+	return found, err
+}
+
+// get tells as well as of when it is, if that was not read now.
+func (w *Watch) get(ctx context.Context, id string, fresh bool) (_ *store.Snapshot, asOf time.Time, _ error) {
 	if !fresh {
 		if seen, asOf, ok := w.store.Seen(id); ok && w.clock().Sub(asOf) < w.config.Freshness {
 			if seen == nil {
-				return nil, store.ErrNotFound
+				return nil, asOf, store.ErrNotFound
 			}
-			return seen, nil
+			return seen, asOf, nil
 		}
 	}
 	f := w.join(ctx, id, fresh)
 	select {
 	case <-f.done:
-		return f.snapshot, f.err
+		return f.snapshot, time.Time{}, f.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, time.Time{}, ctx.Err()
 	}
 }
 
@@ -90,6 +96,18 @@ func (w *Watch) wrote(id string, written *store.Snapshot) {
 	w.mu.Unlock()
 	if t != nil {
 		t.learn(order, written, true)
+	}
+}
+
+// doubt is told of every write that may have happened, or may happen yet.
+func (w *Watch) doubt(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.topics[id]; t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.doubted = w.clock().Add(doubtFor)
+		w.startPolling()
 	}
 }
 
