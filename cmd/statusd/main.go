@@ -6,18 +6,20 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 )
 
-// ballast is memory that is never touched, and so never there. It makes the
+// ballastBytes of memory are never touched, and so never there. They make the
 // collector count the heap as so much larger, and let that much garbage gather:
 // the service keeps little, and each request leaves some, so that it would
 // collect without end. A GOGC in the environment has the last word.
-var ballast []byte
+const ballastBytes = 16 << 20
 
 func main() {
+	var ballast []byte
 	if os.Getenv("GOGC") == "" {
-		ballast = make([]byte, 16<<20)
+		ballast = make([]byte, ballastBytes)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -28,5 +30,7 @@ func main() {
 		<-signals
 		os.Exit(exitFailed) // at once
 	}()
-	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	runtime.KeepAlive(ballast)
+	os.Exit(code)
 }
