@@ -56,7 +56,8 @@ function fill() {
   for (const name of ["liveness", "owner", "request_id"]) $("filters").elements[name].value = filter.getAll(name).join(" ");
 }
 
-// refresh keeps the page as the service has it, while somebody looks.
+// refresh keeps the page as the service has it; slowly while nobody looks, for
+// the sake of the tab's title.
 async function refresh() {
   let failures = 0;
   for (;;) {
@@ -76,14 +77,12 @@ async function refresh() {
       disconnected(problem);
       wait = problem.status >= 400 && problem.status < 500 ? 30000 : backoff(failures);
     }
-    do await pause(wait, signal);
-    while (document.hidden && !signal.aborted);
+    await pause(document.hidden ? jitter(30000) : wait, signal);
   }
 }
 
 // load gets one page: running jobs first, then those that are over.
 async function load(signal) {
-  const counts = new URLSearchParams({ counts: "running" });
   const list = (parameters) => ask(`status?${parameters}`, { signal }).then((answer) => answer.body);
   const named = filter.getAll("request_id").flatMap((ids) => ids.split(/[\s,]+/)).filter(Boolean);
   if (named.length > 0) {
@@ -114,7 +113,7 @@ async function load(signal) {
       break;
     }
   }
-  page.running ??= (await list(new URLSearchParams({ ...Object.fromEntries(counts), limit: 1 }))).running;
+  page.running ??= (await list(new URLSearchParams({ counts: "running", limit: 1 }))).running;
   return page;
 }
 
