@@ -60,7 +60,7 @@ func (s *setting) streams(ctx context.Context, o options) error {
 		idle idle
 	}{
 		{"each of a job of its own that is not there", idle{o.streams, o.streams, false, "100"}},
-		{"of one job, with the GOGC that each has by itself (statusd 400)", idle{o.streams, 1, false, ""}},
+		{"of one job, with the GOGC that each has by itself (statusd: 100 and a ballast)", idle{o.streams, 1, false, ""}},
 	} {
 		bare, ours, err := s.compareIdle(ctx, note.idle, 1)
 		if err != nil {
