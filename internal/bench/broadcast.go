@@ -32,7 +32,7 @@ type hall struct {
 // has a report. The bare side is told what statusd makes of one, so that the
 // events are of a size.
 func (s *setting) broadcast(ctx context.Context, o options) error {
-	const gogc = "GOGC=400" // statusd's own
+	const gogc = "GOGC=400" // of both
 	service, err := s.service(ctx, s.binary, gogc, "STATUSD_STORE=embedded", "STATUSD_DATA="+s.folder+"/broadcast.db")
 	if err != nil {
 		return err

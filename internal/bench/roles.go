@@ -64,7 +64,7 @@ func play(ctx context.Context, role string, args []string) error {
 	return fmt.Errorf("no such role: %s", role)
 }
 
-// serve listens on a free port and tells it. With "h2" it speaks HTTP/2 alone.
+// serve listens on a free port and tells it. With "h2" it speaks HTTP/2 too.
 func serve(handler http.HandlerFunc, protocol ...string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,6 +74,7 @@ func serve(handler http.HandlerFunc, protocol ...string) error {
 	server := &http.Server{Handler: handler}
 	if len(protocol) > 0 {
 		server.Protocols = new(http.Protocols)
+		server.Protocols.SetHTTP1(true)
 		server.Protocols.SetUnencryptedHTTP2(true)
 	}
 	return server.Serve(l)
