@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Problem is one thing wrong with one field.
@@ -37,6 +38,14 @@ func ValidateRequestID(id string) error {
 	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:~-"
 	if id == "" || len(id) > 128 || strings.Trim(id, characters) != "" {
 		return &ValidationError{[]Problem{{"request_id", "must be 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -"}}}
+	}
+	return nil
+}
+
+// ValidateOwner tests the name of an owner. The error is a *ValidationError.
+func ValidateOwner(owner string) error {
+	if owner == "" || len(owner) > maxOwner || !utf8.ValidString(owner) {
+		return &ValidationError{[]Problem{{"owner", fmt.Sprintf("must be 1 to %d bytes of UTF-8", maxOwner)}}}
 	}
 	return nil
 }

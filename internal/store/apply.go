@@ -22,6 +22,22 @@ type When struct {
 	Versions []int64 // the record has one of these versions
 	Any      bool    // there is a record
 	New      bool    // there is none
+	Permit   Permit
+}
+
+// Permit tells whether somebody may write, given the record as it is, or nil
+// for none: the very one that the write is conditioned on. A nil Permit allows
+// everything.
+type Permit func(current *model.Record) bool
+
+func (p Permit) allows(current *Snapshot) bool {
+	switch {
+	case p == nil:
+		return true
+	case current == nil:
+		return p(nil)
+	}
+	return p(&current.Record)
 }
 
 // admits tells whether the precondition holds for the record, or for none.
@@ -46,7 +62,7 @@ type Result struct {
 // Apply merges an update into a job's record, durably. A contradiction is a
 // Result. A *MismatchError is a precondition that does not hold (an update
 // that would change nothing is unchanged all the same, unless only a new
-// record would do). ErrUnavailable, ErrCorrupt, ErrTooLarge.
+// record would do). ErrDenied, ErrUnavailable, ErrCorrupt, ErrTooLarge.
 func (s *Store) Apply(ctx context.Context, id string, u model.Update, when When) (Result, error) {
 	unlock, err := s.lock(ctx, id)
 	if err != nil {
@@ -58,7 +74,7 @@ func (s *Store) Apply(ctx context.Context, id string, u model.Update, when When)
 		a.guess(seen)
 	}
 	result, err := a.run(ctx)
-	if err != nil && !errors.As(err, new(*MismatchError)) {
+	if err != nil && !errors.Is(err, ErrDenied) && !errors.As(err, new(*MismatchError)) {
 		s.cache.forget(id)
 		s.doubt(id)
 	}
@@ -102,14 +118,18 @@ func (a *application) run(ctx context.Context) (Result, error) {
 		result, after := a.merge(now)
 		writes := result.Outcome.Kind == model.Created || result.Outcome.Kind == model.Applied
 		mismatch := !a.when.admits(a.alive(now)) && (result.Outcome.Kind != model.Unchanged || a.when.New)
-		if !writes || mismatch {
+		denied := !a.when.Permit.allows(a.alive(now))
+		if !writes || mismatch || denied {
 			if !a.certain {
 				if err := a.read(ctx); err != nil {
 					return Result{}, err
 				}
 				continue
 			}
-			if mismatch {
+			switch {
+			case denied:
+				return Result{}, ErrDenied
+			case mismatch:
 				return Result{}, &MismatchError{a.alive(now)}
 			}
 			return result, nil

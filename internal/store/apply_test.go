@@ -86,7 +86,7 @@ func TestWhatWritesNothingIsNeverDecidedOnACachedRecord(t *testing.T) {
 		e, clock := newEngine(t), newTestClock()
 		a, b := newStore(t, e, clock), newStore(t, e, clock)
 		apply(t, a, "job", report(model.Success, 1, 0))
-		require.NoError(t, b.Delete(t.Context(), "job"))
+		require.NoError(t, b.Delete(t.Context(), "job", nil))
 		clock.advance(time.Second)
 		return a, apply(t, b, "job", report(model.Started, 1, 0)).Snapshot.Version
 	}
@@ -233,8 +233,8 @@ func TestAJobMadeAnewNeverRepeatsAVersion(t *testing.T) {
 	s := newStore(t, e, clock)
 	apply(t, s, "job", report(model.Started, 1, 0))
 	last := apply(t, s, "job", report(model.InProgress, 1, 1)).Snapshot.Version
-	require.NoError(t, s.Delete(t.Context(), "job"))
-	require.ErrorIs(t, s.Delete(t.Context(), "job"), ErrNotFound)
+	require.NoError(t, s.Delete(t.Context(), "job", nil))
+	require.ErrorIs(t, s.Delete(t.Context(), "job", nil), ErrNotFound)
 	anew := apply(t, s, "job", report(model.Started, 1, 0))
 	require.Equal(t, model.Created, anew.Outcome.Kind)
 	require.Greater(t, anew.Snapshot.Version, last, "though the clock stands")
@@ -250,7 +250,7 @@ func TestARecordPastItsTimeIsAbsentEverywhere(t *testing.T) {
 	for name, s := range map[string]*Store{"the replica that wrote it": a, "another one": b} {
 		_, err := s.Get(t.Context(), "job")
 		require.ErrorIs(t, err, ErrNotFound, name)
-		require.ErrorIs(t, s.Delete(t.Context(), "job"), ErrNotFound, name)
+		require.ErrorIs(t, s.Delete(t.Context(), "job", nil), ErrNotFound, name)
 		found, err := s.GetMany(t.Context(), []string{"job"})
 		require.NoError(t, err)
 		require.ErrorIs(t, found[0].Err, ErrNotFound, name)
@@ -297,7 +297,7 @@ func TestAReadThatBeganBeforeAWriteNeverReplacesIt(t *testing.T) {
 	seen, _, _ := s.Seen("job")
 	require.Equal(t, model.InProgress, seen.Status)
 
-	e.after["get"] = func() error { return s.Delete(t.Context(), "job") }
+	e.after["get"] = func() error { return s.Delete(t.Context(), "job", nil) }
 	_, err = s.Get(t.Context(), "job")
 	require.NoError(t, err)
 	seen, _, known := s.Seen("job")
@@ -311,16 +311,16 @@ func TestADeleteWhoseAnswerIsLostNeverDeletesTheJobThatWasMadeAnew(t *testing.T)
 	a, b := newStore(t, e, clock), newStore(t, e, clock)
 	apply(t, a, "job", report(model.Success, 1, 0))
 	e.before["delete"] = func() error { // an earlier attempt has come through, whose answer was lost
-		require.NoError(t, b.Delete(t.Context(), "job"))
+		require.NoError(t, b.Delete(t.Context(), "job", nil))
 		clock.advance(time.Second)
 		apply(t, b, "job", report(model.Started, 1, 0))
 		return errLost
 	}
-	require.ErrorIs(t, a.Delete(t.Context(), "job"), ErrUnavailable)
+	require.ErrorIs(t, a.Delete(t.Context(), "job", nil), ErrUnavailable)
 	require.Equal(t, model.Started, stored(t, e, clock, "job").Status)
 
 	apply(t, b, "job", report(model.InProgress, 1, 1))
-	require.NoError(t, a.Delete(t.Context(), "job"), "whoever wrote it last")
+	require.NoError(t, a.Delete(t.Context(), "job", nil), "whoever wrote it last")
 }
 
 func TestAReadOfTheSameWriteKeepsTheEncodedForm(t *testing.T) {
@@ -349,7 +349,7 @@ func TestTheObserverIsToldOfEveryWriteBeforeItsAuthor(t *testing.T) {
 	first := apply(t, s, "job", report(model.Started, 1, 0)).Snapshot
 	second := apply(t, s, "job", report(model.Success, 1, 0)).Snapshot
 	apply(t, s, "job", report(model.InProgress, 1, 0))
-	require.NoError(t, s.Delete(t.Context(), "job"))
+	require.NoError(t, s.Delete(t.Context(), "job", nil))
 	require.Equal(t, []*Snapshot{first, second, nil}, told)
 }
 
@@ -391,5 +391,5 @@ func TestAnUnreadableRecordIsNeitherHiddenNorOverwritten(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, found[0].Err, ErrCorrupt)
 	require.Equal(t, model.Started, found[1].Snapshot.Status)
-	require.NoError(t, s.Delete(t.Context(), "bad"))
+	require.NoError(t, s.Delete(t.Context(), "bad", nil))
 }

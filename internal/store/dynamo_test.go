@@ -120,7 +120,7 @@ func TestThrottlingIsSaidToBe(t *testing.T) {
 	proxy.Away(true)
 	_, err = s.Get(t.Context(), "job")
 	require.ErrorIs(t, err, ErrUnavailable)
-	require.ErrorIs(t, s.Delete(t.Context(), "job"), ErrUnavailable)
+	require.ErrorIs(t, s.Delete(t.Context(), "job", nil), ErrUnavailable)
 	_, err = s.List(t.Context(), Filter{Limit: 1})
 	require.ErrorIs(t, err, ErrUnavailable)
 	proxy.Away(false)

@@ -17,6 +17,8 @@ var (
 	ErrCorrupt = table.ErrCorrupt
 	// ErrTooLarge: the record does not fit into the table.
 	ErrTooLarge = table.ErrTooLarge
+	// ErrDenied: a Permit does not allow for it.
+	ErrDenied = errors.New("that is not permitted with this record")
 	// ErrCursor: not a cursor, or one of other filters.
 	ErrCursor = errors.New("not a cursor of this list")
 )

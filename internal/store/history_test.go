@@ -214,7 +214,7 @@ func ask(ctx context.Context, s *Store, asked request) answer {
 			told.seen = seen(found)
 		}
 	case asked.deleted:
-		err = s.Delete(ctx, asked.job)
+		err = s.Delete(ctx, asked.job, nil)
 	default:
 		var result Result
 		if result, err = s.Apply(ctx, asked.job, asked.update, When{}); err == nil {

@@ -29,6 +29,7 @@ type Filter struct {
 	Liveness model.Liveness // running jobs of that liveness
 	Limit    int            // records in a page, at least 1
 	Cursor   string         // of an earlier page of the same filter
+	Permit   Permit         // leaves out what somebody may not see; no part of what a cursor is of
 }
 
 // Page is a part of a list, newest status first.
@@ -91,7 +92,7 @@ func (s *Store) List(ctx context.Context, f Filter) (Page, error) {
 func (s *Store) passes(f Filter, r *Snapshot) bool {
 	return (len(f.Statuses) == 0 || slices.Contains(f.Statuses, r.Status)) &&
 		(f.Owner == "" || f.Owner == r.Owner) &&
-		(f.Liveness == "" || f.Liveness == s.Liveness(r))
+		(f.Liveness == "" || f.Liveness == s.Liveness(r)) && f.Permit.allows(r)
 }
 
 // indexEntry is one key that an index names.

@@ -161,7 +161,7 @@ func TestAListFiltersAgainOnWhatItFound(t *testing.T) {
 	// Between the index and the records, b ends and c is deleted.
 	e.before["batch"] = func() error {
 		apply(t, s, "b", report(model.Success, 1, 0))
-		return s.Delete(t.Context(), "c")
+		return s.Delete(t.Context(), "c", nil)
 	}
 	require.Equal(t, [][]string{{"a"}}, pages(t, s, Filter{Limit: 5, Statuses: []model.Status{model.Started}}))
 }

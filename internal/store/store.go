@@ -161,21 +161,23 @@ func (s *Store) GetMany(ctx context.Context, ids []string) ([]Found, error) {
 	return found, nil
 }
 
-// Delete removes a record, whatever its state. ErrNotFound, ErrUnavailable.
-func (s *Store) Delete(ctx context.Context, id string) error {
+// Delete removes a record, whatever its state. ErrNotFound, ErrDenied,
+// ErrUnavailable; ErrCorrupt if nobody can tell whether it is permitted.
+func (s *Store) Delete(ctx context.Context, id string, permit Permit) error {
 	unlock, err := s.lock(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	began := s.config.Clock()
-	err = s.remove(ctx, id)
+	err = s.remove(ctx, id, permit)
 	switch {
 	case err == nil:
 		s.cache.wrote(id, nil, began)
 		s.observe(id, nil)
 	case errors.Is(err, ErrNotFound):
 		s.cache.wrote(id, nil, began)
+	case errors.Is(err, ErrDenied):
 	default:
 		s.cache.forget(id)
 		s.doubt(id)
@@ -186,14 +188,16 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 // remove deletes the record that was seen, and no other one: a request whose
 // answer is lost is sent again, and would delete a job that was made anew in
 // between.
-func (s *Store) remove(ctx context.Context, id string) error {
+func (s *Store) remove(ctx context.Context, id string, permit Permit) error {
 	seen, _ := s.cache.get(id)
 	current, err := seen.record(), error(nil)
-	if current == nil {
+	if current == nil || !permit.allows(current) {
 		current, err = s.read(ctx, id)
 	}
 	for range writeTries {
 		switch {
+		case errors.Is(err, ErrCorrupt) && permit != nil:
+			return err
 		case errors.Is(err, ErrCorrupt): // nobody can tell one write of it from another
 			_, err = s.table.Delete(ctx, id)
 			s.health.note(ctx, err)
@@ -205,6 +209,8 @@ func (s *Store) remove(ctx context.Context, id string) error {
 			return err
 		case current == nil:
 			return ErrNotFound
+		case !current.Expired(s.config.Clock()) && !permit.allows(current):
+			return ErrDenied
 		}
 		_, err = s.table.Delete(ctx, id, current.lock()...)
 		s.health.note(ctx, err)

@@ -2,9 +2,9 @@ package watch
 
 import (
 	"context"
-	"sync"
 	"time"
 
+	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/statusd/statusd/internal/model"
@@ -14,6 +14,7 @@ import (
 const (
 	countMost = 500             // running jobs that are looked at
 	countKept = 5 * time.Second // for all who ask
+	countsMax = 10000           // of how many views
 )
 
 // Counts is how many running jobs there are by liveness, of the newest 500.
@@ -22,32 +23,41 @@ type Counts struct {
 	More              bool // than were counted
 }
 
-// counter keeps the last Counts.
-type counter struct {
-	flights singleflight.Group
-	mu      sync.Mutex
-	counts  Counts
-	until   time.Time
+// View is a part of the jobs that somebody may see.
+type View struct {
+	Name   string // tells it from other views; "" for all jobs
+	Owner  string // if they are one owner's
+	Permit store.Permit
 }
 
-// Running counts running jobs; what was counted in the last five seconds holds
-// for all who ask. store.ErrUnavailable, or the context's error.
-func (w *Watch) Running(ctx context.Context) (Counts, error) {
+// counter keeps the last Counts of each view.
+type counter struct {
+	flights singleflight.Group
+	kept    *otter.Cache[string, counted]
+}
+
+type counted struct {
+	Counts
+	until time.Time
+}
+
+func newCounter() counter {
+	return counter{kept: otter.Must(&otter.Options[string, counted]{MaximumSize: countsMax})}
+}
+
+// Running counts the running jobs of a view; what was counted in the last five
+// seconds holds for all who ask. store.ErrUnavailable, or the context's error.
+func (w *Watch) Running(ctx context.Context, v View) (Counts, error) {
 	c := &w.counter
-	c.mu.Lock()
-	counts, until := c.counts, c.until
-	c.mu.Unlock()
-	if w.clock().Before(until) {
-		return counts, nil
+	if kept, ok := c.kept.GetIfPresent(v.Name); ok && w.clock().Before(kept.until) {
+		return kept.Counts, nil
 	}
-	done := c.flights.DoChan("", func() (any, error) {
+	done := c.flights.DoChan(v.Name, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.config.Timeout)
 		defer cancel()
-		counts, err := w.count(ctx)
+		counts, err := w.count(ctx, v)
 		if err == nil {
-			c.mu.Lock()
-			c.counts, c.until = counts, w.clock().Add(countKept)
-			c.mu.Unlock()
+			c.kept.Set(v.Name, counted{counts, w.clock().Add(countKept)})
 		}
 		return counts, err
 	})
@@ -59,8 +69,10 @@ func (w *Watch) Running(ctx context.Context) (Counts, error) {
 	}
 }
 
-func (w *Watch) count(ctx context.Context) (Counts, error) {
-	page, err := w.store.List(ctx, store.Filter{Statuses: []model.Status{model.Started, model.InProgress}, Limit: countMost})
+func (w *Watch) count(ctx context.Context, v View) (Counts, error) {
+	page, err := w.store.List(ctx, store.Filter{
+		Statuses: []model.Status{model.Started, model.InProgress}, Owner: v.Owner, Permit: v.Permit, Limit: countMost,
+	})
 	c := Counts{More: page.NextCursor != ""}
 	for _, r := range page.Items {
 		switch w.store.Liveness(r) {

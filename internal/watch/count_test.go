@@ -23,7 +23,7 @@ func TestRunningJobsAreCountedOnceForAllWhoAsk(t *testing.T) {
 	now := time.Now()
 	w.clock = func() time.Time { return now }
 	count := func() Counts {
-		c, err := w.Running(t.Context())
+		c, err := w.Running(t.Context(), View{})
 		require.NoError(t, err)
 		return c
 	}
@@ -46,7 +46,7 @@ func TestMoreRunningJobsThanAreCounted(t *testing.T) {
 		_, err := a.Apply(t.Context(), fmt.Sprint("job-", i), model.Update{Status: model.Started, ReportEvery: 60}, store.When{})
 		require.NoError(t, err)
 	}
-	c, err := New(a, Config{Freshness: time.Second, Timeout: time.Minute, Most: 10}).Running(t.Context())
+	c, err := New(a, Config{Freshness: time.Second, Timeout: time.Minute, Most: 10}).Running(t.Context(), View{})
 	require.NoError(t, err)
 	require.Equal(t, Counts{Live: countMost, More: true}, c)
 }

@@ -85,7 +85,7 @@ func TestAWriteOfAnotherReplicaIsSeenByTheNextReadButOne(t *testing.T) {
 		require.LessOrEqual(t, len(counted.read()), before+2, "one may have been under way")
 		require.Less(t, time.Since(written), 10*freshness, "even where others use the processors too")
 	}
-	require.NoError(t, b.Delete(t.Context(), "job"))
+	require.NoError(t, b.Delete(t.Context(), "job", nil))
 	require.Nil(t, one.wait().Snapshot)
 }
 

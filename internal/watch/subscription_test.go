@@ -88,7 +88,7 @@ func TestAWriteOfThisReplicaWakesAllWhoWaitForItAtOnce(t *testing.T) {
 	seen := one.wait()
 	require.Same(t, written, seen.Snapshot)
 	require.Same(t, seen, other.wait(), "what is known is shared")
-	require.NoError(t, a.Delete(t.Context(), "job"))
+	require.NoError(t, a.Delete(t.Context(), "job", nil))
 	require.Nil(t, one.wait().Snapshot)
 	require.Nil(t, elsewhere.Next())
 }
@@ -132,7 +132,7 @@ func TestASlowWaiterIsToldOfTheNewestStateAlone(t *testing.T) {
 	one.first()
 	for range 20 {
 		report(t, a, model.Started)
-		require.NoError(t, a.Delete(t.Context(), "job"))
+		require.NoError(t, a.Delete(t.Context(), "job", nil))
 	}
 	newest := report(t, a, model.Success)
 	require.Same(t, newest, one.Next().Snapshot)
@@ -352,7 +352,7 @@ func TestADeleteDuringTheFirstReadIsNotTurnedBack(t *testing.T) {
 	first := make(chan *State)
 	go func() { first <- one.first() }()
 	<-h.reached
-	require.NoError(t, a.Delete(t.Context(), "job"))
+	require.NoError(t, a.Delete(t.Context(), "job", nil))
 	close(h.release)
 	<-first
 	require.Eventually(t, func() bool { return one.topic.state.Load().Snapshot == nil }, 3*time.Second, time.Millisecond)

@@ -50,7 +50,7 @@ type Watch struct {
 func New(s *store.Store, c Config) *Watch {
 	w := &Watch{
 		store: s, config: c, clock: time.Now,
-		flights: make(map[string]*flights), topics: make(map[string]*topic), idle: make(chan struct{}),
+		counter: newCounter(), flights: make(map[string]*flights), topics: make(map[string]*topic), idle: make(chan struct{}),
 	}
 	s.Observe(w.wrote, w.doubt)
 	return w
