@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+)
+
+// tokenPrefix lets people, and scanners for leaked secrets, see what it is.
+const tokenPrefix = "statusd_"
+
+// TokenLine is a line of the file of tokens, a JSON object. The token itself is
+// not in it: who reads the file can't use it.
+type TokenLine struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // of the token, in hex
+	Scope  string `json:"scope"`
+	Bound
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// NewToken makes a random token, and the line that has it accepted. The line's
+// name, scope, bound and end are the caller's.
+func NewToken(line TokenLine) (token string, _ TokenLine, _ error) {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails, says its documentation
+	token = tokenPrefix + base64.RawURLEncoding.EncodeToString(secret)
+	digest := sha256.Sum256([]byte(token))
+	line.SHA256 = hex.EncodeToString(digest[:])
+	_, err := line.credential()
+	return token, line, err
+}
+
+// credential is what the line says.
+func (l TokenLine) credential() (*Credential, error) {
+	if l.Name == "" || len(l.Name) > 64 || !utf8.ValidString(l.Name) {
+		return nil, errors.New("the name must be 1 to 64 bytes of UTF-8")
+	}
+	scope, err := ParseScope(l.Scope)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.validate(); err != nil {
+		return nil, err
+	}
+	return &Credential{
+		Name: "token:" + l.Name, Scope: scope, Bound: l.Bound, Expires: l.Expires, revoked: new(atomic.Bool),
+	}, nil
+}
+
+type digest [sha256.Size]byte
+
+// tokens are the lines of the file in force.
+type tokens map[digest]*entry
+
+type entry struct {
+	line       TokenLine
+	credential *Credential
+}
+
+// find compares in constant time what somebody could try out byte by byte. The
+// map tells by time at most how a digest begins, of which nobody can make
+// another on purpose.
+func (t tokens) find(d digest) *Credential {
+	e := t[d]
+	if e == nil {
+		return nil
+	}
+	stored, err := hex.DecodeString(e.line.SHA256)
+	if err != nil || subtle.ConstantTimeCompare(stored, d[:]) != 1 {
+		return nil
+	}
+	return e.credential
+}
+
+// parseTokens reads a file of tokens: a JSON object in each line; lines that
+// are empty, or begin with #, say nothing. All that is wrong is told, by line.
+func parseTokens(file []byte) (tokens, error) {
+	all := make(tokens)
+	var faults []error
+	number := 0
+	for line := range bytes.Lines(file) {
+		number++
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if err := all.add(line); err != nil {
+			faults = append(faults, fmt.Errorf("line %d: %w", number, err))
+		}
+	}
+	return all, errors.Join(faults...)
+}
+
+func (t tokens) add(text []byte) error {
+	var line TokenLine
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&line); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something after the object")
+	}
+	line.Expires = line.Expires.UTC() // so that lines can be compared
+	credential, err := line.credential()
+	if err != nil {
+		return err
+	}
+	var d digest
+	hash, err := hex.DecodeString(line.SHA256)
+	if err != nil || len(hash) != len(d) {
+		return errors.New("sha256 must be 64 hexadecimal digits")
+	}
+	copy(d[:], hash)
+	if t[d] != nil {
+		return errors.New("the same token is there twice")
+	}
+	t[d] = &entry{line, credential}
+	return nil
+}
+
+// SetTokens has the tokens of a file accepted, and no others. What is wrong
+// with the file leaves those of before in force.
+func (a *Authenticator) SetTokens(file []byte) error {
+	next, err := parseTokens(file)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for d, before := range a.tokens {
+		if now := next[d]; now != nil && now.line == before.line {
+			next[d] = before // whoever streams by it goes on
+		} else {
+			before.credential.revoked.Store(true)
+		}
+	}
+	a.tokens = next
+	return nil
+}
