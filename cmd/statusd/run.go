@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -22,23 +23,30 @@ const (
 // command is a subcommand, by the words that call it.
 type command struct {
 	words, meaning string
-	run            func(ctx context.Context, c config.Config, stdout, stderr io.Writer) error
+	run            func(ctx context.Context, c config.Config, args []string, stdout, stderr io.Writer) error
+	takes          bool // arguments; their faults are an errUsage
 }
 
 var commands = []command{
-	{"serve", "serve the API (also without any command)", serve},
-	{"table create", "create the table with its indexes, or what of it is missing", tableCreate},
-	{"table migrate", "carry records of the older layout into the present one", tableMigrate},
-	{"table describe", "show what the store has under the table's name", tableDescribe},
-	{"healthcheck", "ask a running service on this machine whether it is up", healthcheck},
+	{"serve", "serve the API (also without any command)", serve, false},
+	{"table create", "create the table with its indexes, or what of it is missing", tableCreate, false},
+	{"table migrate", "carry records of the older layout into the present one", tableMigrate, false},
+	{"table describe", "show what the store has under the table's name", tableDescribe, false},
+	{"token new", "make a random token, and the line of STATUSD_TOKENS that has it accepted", tokenNew, true},
+	{"token issue", "sign a token for one job, prefix or owner, by STATUSD_SIGNING_KEYS", tokenIssue, true},
+	{"token key", "make a key, a line of STATUSD_SIGNING_KEYS", tokenKey, false},
+	{"healthcheck", "ask a running service on this machine whether it is up", healthcheck, false},
 }
+
+// errUsage is a command that was called in a way that it can't be.
+var errUsage = errors.New("")
 
 // run is the program. It returns the exit code.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	words := strings.Join(args, " ")
 	switch words {
 	case "":
-		words = "serve"
+		args, words = []string{"serve"}, "serve"
 	case "-h", "-help", "--help", "help":
 		usage(stdout)
 		return exitOK
@@ -46,13 +54,21 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		fmt.Fprintln(stdout, "statusd", programVersion())
 		return exitOK
 	}
-	at := slices.IndexFunc(commands, func(c command) bool { return c.words == words })
+	var rest []string
+	at := slices.IndexFunc(commands, func(c command) bool {
+		n := len(strings.Fields(c.words))
+		if len(args) < n || strings.Join(args[:n], " ") != c.words || len(args) > n && !c.takes {
+			return false
+		}
+		rest = args[n:]
+		return true
+	})
 	if at < 0 {
 		fmt.Fprintf(stderr, "statusd: no such command: %s\n\n", words)
 		usage(stderr)
 		return exitUsage
 	}
-	c, err := config.Load(environ)
+	c, err := config.Load(environ, commands[at].words == "serve")
 	var faults config.FaultsError
 	if errors.As(err, &faults) {
 		for _, f := range faults {
@@ -60,7 +76,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		}
 		return exitUsage
 	}
-	if err := commands[at].run(ctx, c, stdout, stderr); err != nil {
+	switch err := commands[at].run(ctx, c, rest, stdout, stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "statusd %s: %s\n", commands[at].words, err)
+		return exitUsage
+	case err != nil:
 		// Joined errors have a line each.
 		fmt.Fprintf(stderr, "statusd: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return exitFailed
@@ -73,6 +94,9 @@ func usage(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range commands {
 		fmt.Fprintf(t, "  statusd %s\t%s\n", c.words, c.meaning)
+		if c.takes {
+			fmt.Fprintf(t, "\t  statusd %s -h tells what it takes\n", c.words)
+		}
 	}
 	fmt.Fprintf(t, "  statusd version\tprint the version\n  statusd help\tprint this\n")
 	_ = t.Flush() // what can't be printed can't be complained about either

@@ -16,6 +16,7 @@ import (
 
 	"github.com/statusd/statusd/internal/api"
 	"github.com/statusd/statusd/internal/config"
+	"github.com/statusd/statusd/internal/limit"
 	"github.com/statusd/statusd/internal/watch"
 )
 
@@ -26,12 +27,12 @@ const (
 	bodyTimeout   = 30 * time.Second
 	sendTimeout   = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
-	headerBytes   = 64 << 10
+	headerBytes   = 32 << 10
 )
 
 // serve runs the service until the context ends, and then lets what is in
 // flight come to its end.
-func serve(ctx context.Context, c config.Config, _, stderr io.Writer) (err error) {
+func serve(ctx context.Context, c config.Config, _ []string, _, stderr io.Writer) (err error) {
 	log, flush := newLog(c, stderr)
 	defer flush()
 	listener, err := net.Listen("tcp", c.Addr)
@@ -39,6 +40,14 @@ func serve(ctx context.Context, c config.Config, _, stderr io.Writer) (err error
 		return err
 	}
 	defer listener.Close() // again, where a server has done so
+	listener = limit.NewListener(listener, c.MaxConnections, (3*c.MaxConnections+3)/4, c.Proxies())
+	credentials, err := newAccess(c)
+	if err != nil {
+		return err
+	}
+	reloaded, stopReloading := context.WithCancel(ctx)
+	defer stopReloading()
+	go credentials.reload(reloaded, log)
 	metrics := api.NewMetrics(prometheus.NewRegistry())
 	s, closeStore, err := openStore(ctx, c, metrics.ObserveCall)
 	if err != nil {
@@ -49,14 +58,25 @@ func serve(ctx context.Context, c config.Config, _, stderr io.Writer) (err error
 	watched := watch.New(s, watch.Config{Freshness: c.Freshness, Timeout: c.RequestTimeout, Most: c.MaxWatchers})
 	var phase atomic.Int32 // an api.Phase
 	server := newServer(c, log, leaving(&phase, api.New(api.Config{
-		Store: s, Watch: watched, Metrics: metrics, Log: log, Clock: time.Now,
+		Store: s, Watch: watched, Auth: credentials.auth(), Metrics: metrics, Log: log, Clock: time.Now,
 		Phase:          func() api.Phase { return api.Phase(phase.Load()) },
-		RequestTimeout: c.RequestTimeout, AllowedHosts: c.AllowedHosts, Version: programVersion(),
+		RequestTimeout: c.RequestTimeout, Version: programVersion(),
+		AllowedHosts: c.AllowedHosts, AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.Proxies(),
+		Limits: api.Limits{
+			Rate: c.RateLimit, AddressRate: c.AddressRateLimit, InFlight: c.MaxInFlight, WatchersEach: c.MaxWatchersEach,
+		},
 	})))
 	defer server.Close()
 	// Health is told while the store is prepared; all else has to wait.
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	server.TLSConfig = credentials.tls()
+	go func() {
+		if server.TLSConfig != nil {
+			failed <- server.ServeTLS(listener, "", "")
+			return
+		}
+		failed <- server.Serve(listener)
+	}()
 	if err := prepare(ctx, c, s, log); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it could begin

@@ -22,7 +22,7 @@ func onTable(ctx context.Context, c config.Config, do func(s *store.Store) error
 	return errors.Join(do(s), closeStore())
 }
 
-func tableCreate(ctx context.Context, c config.Config, stdout, _ io.Writer) error {
+func tableCreate(ctx context.Context, c config.Config, _ []string, stdout, _ io.Writer) error {
 	return onTable(ctx, c, func(s *store.Store) error {
 		if err := s.CreateTable(ctx); err != nil {
 			return err
@@ -32,7 +32,7 @@ func tableCreate(ctx context.Context, c config.Config, stdout, _ io.Writer) erro
 	})
 }
 
-func tableMigrate(ctx context.Context, c config.Config, stdout, stderr io.Writer) error {
+func tableMigrate(ctx context.Context, c config.Config, _ []string, stdout, stderr io.Writer) error {
 	return onTable(ctx, c, func(s *store.Store) error {
 		if _, err := describe(ctx, c, s); err != nil { // a mistyped name makes no table
 			return err
@@ -55,7 +55,7 @@ func tableMigrate(ctx context.Context, c config.Config, stdout, stderr io.Writer
 	})
 }
 
-func tableDescribe(ctx context.Context, c config.Config, stdout, _ io.Writer) error {
+func tableDescribe(ctx context.Context, c config.Config, _ []string, stdout, _ io.Writer) error {
 	return onTable(ctx, c, func(s *store.Store) error {
 		d, err := describe(ctx, c, s)
 		if err != nil {

@@ -97,7 +97,7 @@ func TestRecordsOfTheOlderLayoutAreListedOnceMigrated(t *testing.T) {
 // putOlder makes the older table, without any index, and items in it.
 func putOlder(t *testing.T, environ []string, items ...older) {
 	t.Helper()
-	c, err := config.Load(environ)
+	c, err := config.Load(environ, true)
 	require.NoError(t, err)
 	engine, closeEngine, err := openEngine(t.Context(), c, func(table.Call) {})
 	require.NoError(t, err)

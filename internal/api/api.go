@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
 
+	"github.com/statusd/statusd/internal/auth"
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
 	"github.com/statusd/statusd/internal/watch"
@@ -19,7 +22,7 @@ type Store interface {
 	Apply(ctx context.Context, id string, u model.Update, when store.When) (store.Result, error)
 	GetMany(ctx context.Context, ids []string) ([]store.Found, error)
 	List(ctx context.Context, f store.Filter) (store.Page, error)
-	Delete(ctx context.Context, id string) error
+	Delete(ctx context.Context, id string, permit store.Permit) error
 	Liveness(snapshot *store.Snapshot) model.Liveness
 	Allowed(snapshot *store.Snapshot, u model.Update) []model.Status
 	Ready(ctx context.Context) error
@@ -31,7 +34,7 @@ type Watch interface {
 	Get(ctx context.Context, id string, fresh bool) (*store.Snapshot, error)
 	Await(ctx context.Context, id string, fresh bool, wait time.Duration, will func(*watch.State) bool) (*watch.State, error)
 	Subscribe(id string) (*watch.Subscription, error)
-	Running(ctx context.Context) (watch.Counts, error)
+	Running(ctx context.Context, v watch.View) (watch.Counts, error)
 }
 
 // Phase is how far the process is in its life.
@@ -44,10 +47,12 @@ const (
 	Draining // still serving, but about to stop
 )
 
-// Config is what the API needs. All of it has to be given, but AllowedHosts.
+// Config is what the API needs. All of it has to be given, but for Auth and
+// what says who may come, and how often.
 type Config struct {
 	Store   Store
 	Watch   Watch
+	Auth    Auth // nil: everybody may do everything
 	Metrics *Metrics
 	Log     zerolog.Logger
 	Clock   func() time.Time
@@ -58,42 +63,65 @@ type Config struct {
 	// AllowedHosts are the names that this service answers to, beside
 	// localhost and addresses: "statusd.example.com", "*.example.com", "*".
 	AllowedHosts []string
-	Version      string // of the program
+	// AllowedOrigins are the sites whose pages may use this service, like
+	// "https://jobs.example.com", or "*" for any, if they bring a token.
+	AllowedOrigins []string
+	// TrustedProxies are the networks whose word is taken for where a request
+	// comes from, and whether by TLS.
+	TrustedProxies []netip.Prefix
+	Limits         Limits
+	Version        string // of the program
 }
 
 type server struct {
-	config Config
-	routes *chi.Mux
-	origin *http.CrossOriginProtection
+	config  Config
+	routes  *chi.Mux
+	origin  *http.CrossOriginProtection
+	proxied func(http.Handler) http.Handler // nil if no proxy is trusted
+	limits  limits
+	audit   zerolog.Logger // writes whatever the level of the log
 }
 
 // New returns the API.
 func New(c Config) http.Handler { return newServer(c) }
 
 func newServer(c Config) *server {
-	s := &server{config: c, routes: chi.NewRouter(), origin: http.NewCrossOriginProtection()}
+	s := &server{
+		config: c, routes: chi.NewRouter(), origin: http.NewCrossOriginProtection(),
+		limits: newLimits(c.Limits, c.Auth == nil), audit: c.Log.Level(zerolog.InfoLevel),
+	}
+	if len(c.TrustedProxies) > 0 {
+		s.proxied = middleware.ClientIPFromXFF(texts(c.TrustedProxies)...)
+	}
 	s.routes.Use(s.observe)
-	s.routes.NotFound(s.answer(s.noSuchRoute))
-	s.routes.MethodNotAllowed(s.answer(s.methodNotAllowed))
+	if len(c.AllowedOrigins) > 0 {
+		s.routes.Use(s.shared())
+	}
+	s.routes.NotFound(s.admit(s.answer(s.noSuchRoute)).ServeHTTP)
+	s.routes.MethodNotAllowed(s.admit(s.answer(s.methodNotAllowed)).ServeHTTP)
 	s.routes.Group(func(r chi.Router) {
-		r.Use(s.guard)
-		get(r, "/openapi.yaml", s.answer(s.openAPI))
-		get(r, "/", web.Board)
-		get(r, "/jobs/{request_id}", web.Job)
+		r.Use(s.admit, s.guard)
+		get(r, "/openapi.yaml", s.needs(auth.Read, s.openAPI))
+		get(r, "/", s.page(web.Board))
+		get(r, "/jobs/{request_id}", s.page(web.Job))
 		get(r, "/assets/{digest}/{file}", s.answer(s.asset))
+		get(r, "/session", s.needs(auth.Read, s.session))
+		r.Post("/session", s.needs(auth.Read, s.signIn))
+		r.Delete("/session", s.answer(s.signOut))
 		r.Group(func(r chi.Router) {
 			r.Use(s.afterStart)
-			get(r, "/status", s.answer(s.list))
-			get(r, "/status/{request_id}", s.answer(s.get))
-			get(r, "/status/{request_id}/events", s.answer(s.events))
-			r.Post("/status/{request_id}", s.answer(s.post))
-			r.Delete("/status/{request_id}", s.answer(s.delete))
+			get(r, "/status", s.needs(auth.Read, s.list))
+			get(r, "/status/{request_id}", s.needs(auth.Read, s.get))
+			get(r, "/status/{request_id}/events", s.needs(auth.Read, s.events))
+			r.Post("/status/{request_id}", s.needs(auth.Write, s.post))
+			r.Delete("/status/{request_id}", s.needs(auth.Admin, s.delete))
 		})
 	})
-	// Probes and scrapers use whatever name or address they find us by.
+	// Probes and scrapers use whatever name or address they find us by; and
+	// whatever else there is to do, probes are answered.
 	get(s.routes, "/healthz", s.answer(s.healthz))
 	get(s.routes, "/readyz", s.answer(s.readyz))
-	get(s.routes, "/metrics", c.Metrics.handler().ServeHTTP)
+	get(s.routes.With(s.admit), "/metrics", s.needs(auth.Admin, s.metrics))
 	return s
 }
 
@@ -103,13 +131,24 @@ func get(r chi.Router, pattern string, h http.HandlerFunc) {
 	r.Head(pattern, h)
 }
 
+// texts are networks as the library wants them.
+func texts(networks []netip.Prefix) []string {
+	all := make([]string, len(networks))
+	for i, network := range networks {
+		all[i] = network.String()
+	}
+	return all
+}
+
 // guard keeps pages of other sites away.
 func (s *server) guard(next http.Handler) http.Handler {
 	return s.answer(func(x *exchange, r *http.Request) error {
 		if !hostAllowed(r.Host, s.config.AllowedHosts) {
 			return &fault{kind: hostNotAllowed, detail: "Its administrator can allow the name."}
 		}
-		if err := s.origin.Check(r); err != nil {
+		// No page can have a token sent that it does not have itself; a cookie,
+		// or nothing at all where nothing is asked for, any page can.
+		if !x.byHeader && s.origin.Check(r) != nil {
 			return &fault{kind: crossOrigin}
 		}
 		next.ServeHTTP(x, r)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/statusd/statusd/internal/auth"
 	"github.com/statusd/statusd/internal/store"
 	"github.com/statusd/statusd/internal/watch"
 )
@@ -104,9 +105,19 @@ func (w wish) will() func(*watch.State) bool {
 
 // await holds the request until the record is what the client waits for.
 func (s *server) await(x *exchange, r *http.Request, id string, w wish) (*store.Snapshot, error) {
+	done, err := s.watching(x, "wait")
+	if err != nil {
+		return nil, err
+	}
 	patient(x)
-	done := s.config.Metrics.countWatcher("wait")
-	state, err := s.config.Watch.Await(r.Context(), id, w.fresh, w.wait, w.will())
+	s.rest(x)
+	if end := x.caller.Expires; !end.IsZero() {
+		w.wait = min(w.wait, time.Until(end))
+	}
+	will := w.will()
+	state, err := s.config.Watch.Await(r.Context(), id, w.fresh, w.wait, func(state *watch.State) bool {
+		return will(x.visible(state))
+	})
 	done()
 	// Now the client has as long as for any answer. That fails where there is
 	// no time-out in the first place.
@@ -114,7 +125,9 @@ func (s *server) await(x *exchange, r *http.Request, id string, w wish) (*store.
 	switch {
 	case err != nil:
 		return nil, err
-	case state.Snapshot == nil:
+	case !x.caller.Valid(time.Now()):
+		return nil, refusalOf(auth.ErrExpired)
+	case x.visible(state).Snapshot == nil:
 		return nil, store.ErrNotFound
 	}
 	return state.Snapshot, nil

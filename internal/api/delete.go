@@ -19,11 +19,16 @@ func (s *server) delete(x *exchange, r *http.Request) error {
 			return badHeader(name, errors.New("is not supported with DELETE"))
 		}
 	}
-	ctx, cancel := s.writing(r)
-	defer cancel()
-	if err := s.config.Store.Delete(ctx, id); err != nil {
+	permit, err := x.writes(id)
+	if err != nil {
 		return err
 	}
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	if err := s.config.Store.Delete(ctx, id, permit); err != nil {
+		return err
+	}
+	x.outcome = "deleted"
 	x.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/statusd/statusd/internal/auth"
 	"github.com/statusd/statusd/internal/model"
+	"github.com/statusd/statusd/internal/store"
 	"github.com/statusd/statusd/internal/watch"
 )
 
@@ -21,20 +23,29 @@ func (s *server) events(x *exchange, r *http.Request) error {
 	if _, err := query(r); err != nil {
 		return err
 	}
-	// Registered before anything is read or sent, so that no change is lost.
-	subscription, err := s.config.Watch.Subscribe(id)
+	if !x.caller.Bound.MayHave(id) {
+		return store.ErrNotFound
+	}
+	done, err := s.watching(x, "stream")
 	if err != nil {
 		return err
 	}
+	// Registered before anything is read or sent, so that no change is lost.
+	subscription, err := s.config.Watch.Subscribe(id)
+	if err != nil {
+		done()
+		return err
+	}
+	st := &stream{subscription: subscription, caller: x.caller, due: time.Now().Add(commentEvery), done: done}
 	defer func() {
 		if !x.handedOver {
-			subscription.Close()
+			st.close()
 		}
 	}()
-	st := &stream{subscription: subscription, due: time.Now().Add(commentEvery)}
 	if st.first, err = subscription.First(r.Context(), fresh(r)); err != nil {
 		return err
 	}
+	st.first = x.visible(st.first)
 	h := x.Header()
 	h["Cache-Control"] = noStore
 	if record := st.first.Snapshot; record != nil && record.Status.Terminal() &&
@@ -64,9 +75,17 @@ var (
 // [server.stream].
 type stream struct {
 	subscription *watch.Subscription
+	caller       *auth.Credential
 	first        *watch.State // until it is told
 	there        bool         // the client knows of a record
 	due          time.Time    // for a comment
+	done         func()
+}
+
+// close is the last act of a stream: who waits for the end waits for this.
+func (st *stream) close() {
+	st.done()
+	st.subscription.Close()
 }
 
 // comment keeps proxies from taking a quiet stream for a dead one.
@@ -76,7 +95,7 @@ var comment = []byte(":\n\n")
 // the end of the stream.
 func (st *stream) next() (text []byte, end bool) {
 	var state *watch.State
-	if state = st.subscription.Next(); state == nil {
+	if state = visible(st.caller, st.subscription.Next()); state == nil {
 		state = st.first
 	}
 	if st.first != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/statusd/statusd/internal/auth"
 )
 
 // exchange is one request and its answer. It stands between the handlers and
@@ -15,6 +17,14 @@ type exchange struct {
 	http.ResponseWriter
 	visit
 	handedOver bool // the answer goes on after the handler, and is accounted for then
+
+	secure   bool             // it came by TLS, at least to the proxy
+	network  string           // where it came from, as limits tell clients apart
+	client   string           // whose limits count: a credential, or a network
+	caller   *auth.Credential // nil if there is none that is good
+	refusal  error            // why not
+	byHeader bool             // the credential was shown in the header
+	atWork   bool             // it counts as a request in flight
 }
 
 // visit is a request as the log and the metrics see it.
@@ -23,6 +33,9 @@ type visit struct {
 	method, route string
 	trace         trace
 	requestID     string // of the job, if it is a valid one
+	from          string // the client's address
+	who           string // the name of the credential, if a good one was shown
+	outcome       string // of a write
 	status        int    // 0 until the header is written
 	bytes         int64
 	code          kind  // of the problem that was answered
@@ -59,6 +72,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		h := w.Header()
 		h["Traceparent"] = []string{x.trace.traceparent()}
 		h["X-Content-Type-Options"] = nosniff
+		s.locate(x, r)
 		defer func() {
 			aborted := s.recovered(x, r, recover())
 			if !x.handedOver {
@@ -105,12 +119,25 @@ func (s *server) account(v *visit) {
 		v.status = http.StatusOK
 	}
 	s.config.Metrics.countRequest(v.method, v.route, v.status, took)
-	line := s.config.Log.WithLevel(s.level(v.route, v.status))
+	log, audit := &s.config.Log, v.audit()
+	if audit != "" {
+		log = &s.audit
+	}
+	line := log.WithLevel(s.level(v.route, v.status))
 	if line == nil {
 		return
 	}
 	line.Str("method", v.method).Str("route", v.route).Int("status", v.status).
-		Int64("bytes", v.bytes).Dur("duration_ms", took).Str("trace_id", v.trace.id)
+		Int64("bytes", v.bytes).Dur("duration_ms", took).Str("trace_id", v.trace.id).Str("from", v.from)
+	if v.who != "" {
+		line.Str("who", v.who)
+	}
+	if audit != "" {
+		line.Str("audit", audit)
+	}
+	if v.outcome != "" {
+		line.Str("outcome", v.outcome)
+	}
 	if v.requestID != "" {
 		line.Str("request_id", v.requestID)
 	}
@@ -124,6 +151,20 @@ func (s *server) account(v *visit) {
 		line.Bytes("stack", v.stack)
 	}
 	line.Msg("request")
+}
+
+// audit tells what somebody has to be able to look up later: what was written,
+// or was to be, and what was refused. Such a line is always written.
+func (v *visit) audit() string {
+	switch v.status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest, http.StatusTooManyRequests:
+		return "refusal"
+	}
+	switch v.method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return ""
+	}
+	return "write"
 }
 
 func (s *server) level(route string, status int) zerolog.Level {

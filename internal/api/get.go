@@ -17,20 +17,26 @@ func (s *server) get(x *exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !x.caller.Bound.MayHave(id) {
+		return store.ErrNotFound
+	}
 	var snapshot *store.Snapshot
 	if wish.wait > 0 {
 		snapshot, err = s.await(x, r, id, wish)
 	} else {
 		snapshot, err = s.config.Watch.Get(r.Context(), id, wish.fresh)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case !x.sees(snapshot):
+		return store.ErrNotFound
 	}
 	e := s.encode(snapshot)
 	asText := wantsText(r.Header["Accept"])
 	h := x.Header()
 	h["Cache-Control"] = noCache
-	h["Vary"] = accept
+	varies(h)
 	if e.retryAfter != nil {
 		h["Retry-After"] = e.retryAfter
 	}

@@ -224,7 +224,9 @@ func (f failing) Subscribe(string) (*watch.Subscription, error)              { r
 func (f failing) Await(context.Context, string, bool, time.Duration, func(*watch.State) bool) (*watch.State, error) {
 	return nil, f.fail()
 }
-func (f failing) Running(context.Context) (watch.Counts, error) { return watch.Counts{}, f.fail() }
+func (f failing) Running(context.Context, watch.View) (watch.Counts, error) {
+	return watch.Counts{}, f.fail()
+}
 func (f failing) Apply(context.Context, string, model.Update, store.When) (store.Result, error) {
 	return store.Result{}, f.fail()
 }
@@ -232,7 +234,7 @@ func (f failing) GetMany(context.Context, []string) ([]store.Found, error) { ret
 func (f failing) List(context.Context, store.Filter) (store.Page, error) {
 	return store.Page{}, f.fail()
 }
-func (f failing) Delete(context.Context, string) error                 { return f.fail() }
+func (f failing) Delete(context.Context, string, store.Permit) error   { return f.fail() }
 func (f failing) Liveness(*store.Snapshot) model.Liveness              { return "" }
 func (f failing) Allowed(*store.Snapshot, model.Update) []model.Status { return nil }
 func (f failing) Ready(context.Context) error                          { return f.fail() }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
+	"github.com/statusd/statusd/internal/watch"
 )
 
 const (
@@ -57,16 +58,24 @@ func (s *server) list(x *exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.config.Store.List(ctx, filter)
+	view, err := x.view(&filter)
 	if err != nil {
 		return err
+	}
+	var found store.Page
+	if view != nil {
+		if found, err = s.config.Store.List(ctx, filter); err != nil {
+			return err
+		}
 	}
 	s.logUnreadable(x, found.Unreadable...)
 	body := page{Items: s.summaries(found.Items), NextCursor: found.NextCursor}
 	if q.Has("counts") {
-		counts, err := s.config.Watch.Running(ctx)
-		if err != nil {
-			return err
+		var counts watch.Counts
+		if view != nil {
+			if counts, err = s.config.Watch.Running(ctx, *view); err != nil {
+				return err
+			}
 		}
 		body.Running = &countsView{counts.Live, counts.Late, counts.Stale, counts.More}
 	}
@@ -91,20 +100,27 @@ func (s *server) listNamed(x *exchange, r *http.Request, q url.Values) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.config.Store.GetMany(r.Context(), ids)
+	asked := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !x.caller.Bound.MayHave(id) })
+	all, err := s.config.Store.GetMany(r.Context(), asked)
 	if err != nil {
 		return err
 	}
+	found := make(map[string]store.Found)
+	for i, one := range all {
+		found[asked[i]] = one
+	}
 	body := batch{NotFound: []string{}}
 	var items []*store.Snapshot
-	for i, one := range all {
-		switch {
+	for _, id := range ids {
+		switch one, ok := found[id]; {
+		case !ok, errors.Is(one.Err, store.ErrNotFound), !x.sees(one.Snapshot):
+			body.NotFound = append(body.NotFound, id)
 		case one.Err == nil:
 			items = append(items, one.Snapshot)
-		case errors.Is(one.Err, store.ErrNotFound):
-			body.NotFound = append(body.NotFound, ids[i])
+		case x.caller.Bound.Owner != "": // nobody knows whose it is
+			body.NotFound = append(body.NotFound, id)
 		default:
-			body.Unreadable = append(body.Unreadable, ids[i])
+			body.Unreadable = append(body.Unreadable, id)
 			s.logUnreadable(x, one.Err)
 		}
 	}
@@ -128,7 +144,7 @@ func (s *server) listNamed(x *exchange, r *http.Request, q url.Values) error {
 func listHeader(x *exchange, r *http.Request) (asText bool) {
 	h := x.Header()
 	h["Cache-Control"] = noCache
-	h["Vary"] = accept
+	varies(h)
 	return wantsText(r.Header["Accept"])
 }
 

@@ -17,7 +17,7 @@ import (
 
 // Metrics is what /metrics shows. See [NewMetrics].
 type Metrics struct {
-	registry     *prometheus.Registry
+	handler      http.Handler
 	requests     *prometheus.CounterVec
 	durations    *prometheus.HistogramVec
 	updates      *prometheus.CounterVec
@@ -32,7 +32,7 @@ type Metrics struct {
 func NewMetrics(registry *prometheus.Registry) *Metrics {
 	seconds := []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 	m := &Metrics{
-		registry: registry,
+		handler: promhttp.InstrumentMetricHandler(registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "statusd_http_requests_total", Help: "Requests answered.",
 		}, []string{"method", "route", "status"}),
@@ -115,6 +115,12 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-func (m *Metrics) handler() http.Handler {
-	return promhttp.InstrumentMetricHandler(m.registry, promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+// metrics answers with them all: they are of all jobs, and not for those who
+// may see but some.
+func (s *server) metrics(x *exchange, r *http.Request) error {
+	if !x.caller.Bound.None() {
+		return x.outOfBounds()
+	}
+	s.config.Metrics.handler.ServeHTTP(x, r)
+	return nil
 }

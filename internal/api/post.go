@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,13 +21,23 @@ func (s *server) post(x *exchange, r *http.Request) error {
 	if _, err := query(r); err != nil {
 		return err
 	}
+	permit, err := x.writes(id)
+	if err != nil {
+		return err
+	}
 	when, err := precondition(r.Header)
 	if err != nil {
 		return err
 	}
+	when.Permit = permit
 	update, warnings, err := readUpdate(x, r)
 	if err != nil {
 		return err
+	}
+	if owner := x.caller.Bound.Owner; owner != "" {
+		if update.Owner = cmp.Or(update.Owner, owner); update.Owner != owner {
+			return x.outOfBounds()
+		}
 	}
 	ctx, cancel := s.writing(r)
 	defer cancel()
@@ -43,7 +54,8 @@ func (s *server) post(x *exchange, r *http.Request) error {
 	s.logTransition(x, result)
 
 	h := x.Header()
-	h.Set("Statusd-Outcome", string(outcome.Kind))
+	x.outcome = string(outcome.Kind)
+	h.Set("Statusd-Outcome", x.outcome)
 	if outcome.DroppedMetadata > 0 {
 		warnings = append(warnings, fmt.Sprintf("metadata is full, %d keys dropped", outcome.DroppedMetadata))
 	}

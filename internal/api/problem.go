@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/statusd/statusd/internal/auth"
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
 	"github.com/statusd/statusd/internal/watch"
@@ -20,29 +21,37 @@ type kind string
 func (k kind) Error() string { return string(k) }
 
 const (
-	invalidBody     kind = "invalid_body"
-	invalidQuery    kind = "invalid_query"
-	invalidHeader   kind = "invalid_header"
-	invalidCursor   kind = "invalid_cursor"
-	invalidField    kind = "invalid_field"
-	crossOrigin     kind = "cross_origin"
-	hostNotAllowed  kind = "host_not_allowed"
-	notFound        kind = "not_found"
-	noSuchRoute     kind = "no_such_route"
-	methodNot       kind = "method_not_allowed"
-	terminal        kind = kind(model.ReasonTerminal)
-	superseded      kind = kind(model.ReasonSuperseded)
-	otherOwner      kind = kind(model.ReasonOwner)
-	versionMismatch kind = "version_mismatch"
-	tooLarge        kind = "too_large"
-	unsupportedType kind = "unsupported_media_type"
-	starting        kind = "starting"
-	draining        kind = "draining"
-	tooManyWatchers kind = "too_many_watchers"
-	unavailable     kind = "unavailable"
-	unreadable      kind = "unreadable_record"
-	clientGone      kind = "client_gone"
-	internal        kind = "internal"
+	invalidBody       kind = "invalid_body"
+	invalidQuery      kind = "invalid_query"
+	invalidHeader     kind = "invalid_header"
+	invalidCursor     kind = "invalid_cursor"
+	invalidField      kind = "invalid_field"
+	unauthenticated   kind = "unauthenticated"
+	invalidToken      kind = "invalid_token"
+	insufficientScope kind = "insufficient_scope"
+	outOfBounds       kind = "out_of_bounds"
+	crossOrigin       kind = "cross_origin"
+	hostNotAllowed    kind = "host_not_allowed"
+	notFound          kind = "not_found"
+	noSuchRoute       kind = "no_such_route"
+	methodNot         kind = "method_not_allowed"
+	terminal          kind = kind(model.ReasonTerminal)
+	superseded        kind = kind(model.ReasonSuperseded)
+	otherOwner        kind = kind(model.ReasonOwner)
+	versionMismatch   kind = "version_mismatch"
+	tooLarge          kind = "too_large"
+	uriTooLong        kind = "uri_too_long"
+	unsupportedType   kind = "unsupported_media_type"
+	rateLimited       kind = "rate_limited"
+	busy              kind = "busy"
+	providerAway      kind = "identity_provider_unavailable"
+	starting          kind = "starting"
+	draining          kind = "draining"
+	tooManyWatchers   kind = "too_many_watchers"
+	unavailable       kind = "unavailable"
+	unreadable        kind = "unreadable_record"
+	clientGone        kind = "client_gone"
+	internal          kind = "internal"
 )
 
 // answers is how each failure is answered: the first row that it is, by
@@ -58,6 +67,11 @@ var answers = []struct {
 	{invalidQuery, invalidQuery, http.StatusBadRequest, "The query can't be honoured."},
 	{invalidHeader, invalidHeader, http.StatusBadRequest, "A header can't be honoured."},
 	{store.ErrCursor, invalidCursor, http.StatusBadRequest, "That is not a cursor of this list."},
+	{unauthenticated, unauthenticated, http.StatusUnauthorized, "It takes a credential to do this."},
+	{invalidToken, invalidToken, http.StatusUnauthorized, "The credential is not accepted."},
+	{insufficientScope, insufficientScope, http.StatusForbidden, "The credential is not for this."},
+	{outOfBounds, outOfBounds, http.StatusForbidden, "The credential is not for this job."},
+	{store.ErrDenied, outOfBounds, http.StatusForbidden, "The credential is not for this job."},
 	{crossOrigin, crossOrigin, http.StatusForbidden, "A page of another site may not do this."},
 	{store.ErrNotFound, notFound, http.StatusNotFound, "There is no such record."},
 	{noSuchRoute, noSuchRoute, http.StatusNotFound, "There is nothing here."},
@@ -68,14 +82,18 @@ var answers = []struct {
 	{versionMismatch, versionMismatch, http.StatusPreconditionFailed, "The record is not as the precondition says."},
 	{tooLarge, tooLarge, http.StatusRequestEntityTooLarge, "That is too large."},
 	{store.ErrTooLarge, tooLarge, http.StatusRequestEntityTooLarge, "That is too large."},
+	{uriTooLong, uriTooLong, http.StatusRequestURITooLong, "The address is too long."},
 	{unsupportedType, unsupportedType, http.StatusUnsupportedMediaType, "That type of content is not read here."},
 	{hostNotAllowed, hostNotAllowed, http.StatusMisdirectedRequest, "This service does not answer to that name."},
 	{invalidField, invalidField, http.StatusUnprocessableEntity, "A field has no such value."},
+	{rateLimited, rateLimited, http.StatusTooManyRequests, "That is too much for one client."},
 	{store.ErrCorrupt, unreadable, http.StatusInternalServerError, "The stored record can't be read."},
 	{starting, starting, http.StatusServiceUnavailable, "The service is starting."},
 	{draining, draining, http.StatusServiceUnavailable, "The service is about to stop."},
 	{watch.ErrStopping, draining, http.StatusServiceUnavailable, "The service is about to stop."},
 	{watch.ErrFull, tooManyWatchers, http.StatusServiceUnavailable, "Too many are watching here already. Poll, or come again."},
+	{busy, busy, http.StatusServiceUnavailable, "There is too much to do. Sending the same again is safe."},
+	{auth.ErrUnavailable, providerAway, http.StatusServiceUnavailable, "The credential can't be checked now. Sending the same again is safe."},
 	{store.ErrUnavailable, unavailable, http.StatusServiceUnavailable, "The store does not answer. Sending the same again is safe."},
 	{context.DeadlineExceeded, unavailable, http.StatusServiceUnavailable, "The store does not answer. Sending the same again is safe."},
 	{internal, internal, http.StatusInternalServerError, "Something is wrong with the service."},
@@ -90,6 +108,7 @@ type fault struct {
 	detail string
 	fields []fieldError
 	header http.Header // to add to the answer
+	cause  error       // for the log alone
 
 	// Of 409 and 412: the record that is in the way.
 	current     *store.Snapshot
@@ -149,6 +168,9 @@ func (s *server) fail(x *exchange, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		x.failure = err
 	}
+	if x.requestID == "" {
+		_, _ = requestID(x, r) // for the log; that it is none is not what is wrong
+	}
 	p.TraceID, p.RequestID = x.trace.id, x.requestID
 
 	h := x.Header()
@@ -156,6 +178,9 @@ func (s *server) fail(x *exchange, r *http.Request, err error) {
 	if errors.As(err, &f) {
 		for name, values := range f.header {
 			h[name] = values
+		}
+		if f.cause != nil {
+			x.failure = f.cause
 		}
 		if f.current != nil {
 			current := viewOf(f.current.Record, s.config.Store.Liveness(f.current))
@@ -166,7 +191,7 @@ func (s *server) fail(x *exchange, r *http.Request, err error) {
 		h.Set("Retry-After", strconv.Itoa(p.Code.retryAfter()))
 	}
 	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept")
+	varies(h)
 	if wantsText(r.Header["Accept"]) {
 		x.writeText(p.Status, p.line())
 		return

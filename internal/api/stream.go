@@ -34,10 +34,11 @@ type line interface {
 }
 
 // step sends what there is to say, or a comment if there was nothing for long.
-// It returns false when the stream is over, or the client has gone.
+// It returns false when the stream is over, its credential is, or the client
+// has gone.
 func (st *stream) step(l line) bool {
-	for {
-		l.arm(st.due) // before the look: what comes after it is not to be lost
+	for st.caller.Valid(time.Now()) {
+		l.arm(st.wake()) // before the look: what comes after it is not to be lost
 		text, end := st.next()
 		if text == nil {
 			if time.Now().Before(st.due) {
@@ -50,6 +51,15 @@ func (st *stream) step(l line) bool {
 		}
 		st.due = time.Now().Add(commentEvery)
 	}
+	return false
+}
+
+// wake is when there is something to do, if nothing happens.
+func (st *stream) wake() time.Time {
+	if end := st.caller.Expires; !end.IsZero() && end.Before(st.due) {
+		return end
+	}
+	return st.due
 }
 
 // ServeHTTP has requests for streams routed, and their streams opened, by a
@@ -93,27 +103,25 @@ func (s *server) stream(x *exchange, r *http.Request, st *stream) {
 	c := http.NewResponseController(x)
 	_ = c.Flush() // an error comes again with the first event
 	x.handedOver, x.route = true, r.Pattern
-	done := s.config.Metrics.countWatcher("stream")
 	conn, _, err := c.Hijack()
 	if err != nil {
 		x.ResponseWriter.(*opening).held = &held{
-			stream: st, server: s, x: x, c: c, ctx: r.Context(), done: done, over: make(chan struct{}),
+			stream: st, server: s, x: x, c: c, ctx: r.Context(), over: make(chan struct{}),
 		}
 		return
 	}
-	t := &taken{stream: st, server: s, conn: conn, visit: x.visit, done: done}
+	t := &taken{stream: st, server: s, conn: conn, visit: x.visit}
 	st.subscription.Notify(t.notify)
 	go t.run()
 }
 
 // ended is the last act of a stream, with what it panicked with, if it did.
-func (s *server) ended(st *stream, v *visit, done func(), panicked any) {
+func (s *server) ended(st *stream, v *visit, panicked any) {
 	if panicked != nil {
 		v.failure, v.stack, v.code = fmt.Errorf("panic: %v", panicked), debug.Stack(), internal
 	}
 	s.account(v)
-	done()
-	st.subscription.Close() // last: who waits for the end waits for this
+	st.close()
 }
 
 // taken is a connection that was taken from net/http, and what is left of its
@@ -124,7 +132,6 @@ type taken struct {
 	server *server
 	conn   net.Conn
 	visit  visit
-	done   func()
 	gone   bool
 	none   [1]byte
 }
@@ -136,7 +143,7 @@ func (t *taken) run() {
 	defer func() {
 		if panicked := recover(); panicked != nil || !more {
 			_ = t.conn.Close()
-			t.server.ended(t.stream, &t.visit, t.done, panicked)
+			t.server.ended(t.stream, &t.visit, panicked)
 		}
 	}()
 	if more = !t.gone && t.step(t); more {
@@ -172,7 +179,6 @@ type held struct {
 	x      *exchange
 	c      *http.ResponseController
 	ctx    context.Context
-	done   func()
 	timer  *time.Timer
 	over   chan struct{}
 
@@ -190,7 +196,7 @@ func (h *held) follow() {
 	h.subscription.Notify(h.notify)
 	h.notify()
 	<-h.over
-	h.server.ended(h.stream, &h.x.visit, h.done, h.panicked)
+	h.server.ended(h.stream, &h.x.visit, h.panicked)
 	if h.panicked != nil {
 		panic(http.ErrAbortHandler)
 	}

@@ -17,9 +17,19 @@ var (
 	accept   = []string{"Accept"}
 )
 
+// varies says that the answer is in the form that was asked for, besides what
+// else it depends on.
+func varies(h http.Header) {
+	if h["Vary"] == nil {
+		h["Vary"] = accept
+	} else {
+		h.Add("Vary", "Accept")
+	}
+}
+
 // writeRecord answers with a record, in the form that was asked for.
 func (s *server) writeRecord(x *exchange, r *http.Request, status int, snapshot *store.Snapshot) {
-	x.Header()["Vary"] = accept
+	varies(x.Header())
 	if wantsText(r.Header["Accept"]) {
 		x.writeText(status, s.line(snapshot))
 		return

@@ -44,6 +44,22 @@ type Config struct {
 	RequestTimeout   time.Duration `envconfig:"REQUEST_TIMEOUT" default:"10s" desc:"how long a request waits for the store, its retries included"`
 	DrainDelay       time.Duration `envconfig:"DRAIN_DELAY" default:"0s" desc:"how long to go on serving after SIGTERM, while unready"`
 	ShutdownTimeout  time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"15s" desc:"how long requests in flight may take to end after that"`
+	Auth             string        `envconfig:"AUTH" desc:"none: everybody may do everything. Otherwise what follows says who may, and without any of it only this machine is listened to"`
+	Tokens           string        `envconfig:"TOKENS" desc:"file of tokens, a line each from statusd token new; read again when it changes"`
+	SigningKeys      string        `envconfig:"SIGNING_KEYS" desc:"file of the keys of statusd token issue, a line each from statusd token key; read again when it changes"`
+	OIDCIssuer       string        `envconfig:"OIDC_ISSUER" desc:"URL of an identity provider (OpenID Connect) whose tokens are accepted"`
+	OIDCAudience     string        `envconfig:"OIDC_AUDIENCE" desc:"for whom its tokens have to be"`
+	OIDCOwnerClaim   string        `envconfig:"OIDC_OWNER_CLAIM" default:"sub" desc:"claim that names the owner whose jobs somebody may see; dots lead into objects"`
+	OIDCScopeClaim   string        `envconfig:"OIDC_SCOPE_CLAIM" default:"scope" desc:"claim that may hold statusd:write, or statusd:admin for the jobs of all"`
+	TLSCert          string        `envconfig:"TLS_CERT" desc:"file of the certificate, with its chain, to speak TLS by; read again when it changes"`
+	TLSKey           string        `envconfig:"TLS_KEY" desc:"file of its key"`
+	TrustedProxies   []string      `envconfig:"TRUSTED_PROXIES" desc:"networks of proxies, like 10.0.0.0/8, whose X-Forwarded-For and -Proto are believed, with commas between"`
+	AllowedOrigins   []string      `envconfig:"ALLOWED_ORIGINS" desc:"sites, like https://jobs.example.com, whose pages may use this service, with commas between; * for any, without cookies"`
+	RateLimit        int           `envconfig:"RATE_LIMIT" default:"1000" desc:"requests a second of one credential, or one address where none is asked for; 0 for any number"`
+	AddressRateLimit int           `envconfig:"ADDRESS_RATE_LIMIT" default:"50" desc:"requests a second of one address without a good credential, where one is asked for; 0 for any number"`
+	MaxInFlight      int           `envconfig:"MAX_IN_FLIGHT" default:"2000" desc:"requests at work at a time, a client a quarter of them at most; those that wait do not count; 0 for any number"`
+	MaxWatchersEach  int           `envconfig:"MAX_WATCHERS_EACH" default:"1000" desc:"of STATUSD_MAX_WATCHERS, how many can be of one credential, or of one address where none is asked for; 0 for any number"`
+	MaxConnections   int           `envconfig:"MAX_CONNECTIONS" default:"25000" desc:"connections at a time, one address three quarters of them at most, but for trusted proxies; 0 for any number"`
 	AllowedHosts     []string      `envconfig:"ALLOWED_HOSTS" desc:"host names to answer to beside localhost and addresses, with commas between; *.example.com and * are possible"`
 	LogLevel         string        `envconfig:"LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
 	LogFormat        string        `envconfig:"LOG_FORMAT" default:"json" desc:"json, or console for people"`
@@ -64,8 +80,9 @@ func (e FaultsError) Error() string {
 }
 
 // Load reads the configuration from an environment, as [os.Environ] has it.
-// Its error is a FaultsError.
-func Load(environ []string) (Config, error) {
+// What listens for others, where it serves, has to say who they may be. Its
+// error is a FaultsError.
+func Load(environ []string, serves bool) (Config, error) {
 	given, reasons := pick(environ)
 	var c Config
 	for i, v := range variables {
@@ -80,14 +97,20 @@ func Load(environ []string) (Config, error) {
 	if _, ok := given[prefix+"CREATE_TABLE"]; !ok {
 		c.CreateTable = c.Store == Embedded || c.DynamoDBEndpoint != ""
 	}
-	for i, name := range c.AllowedHosts {
-		c.AllowedHosts[i] = strings.TrimSpace(name)
+	for _, list := range [][]string{c.AllowedHosts, c.AllowedOrigins, c.TrustedProxies} {
+		for i, name := range list {
+			list[i] = strings.TrimSpace(name)
+		}
 	}
-	c.judge(func(name, reason string) {
+	tell := func(name, reason string) {
 		if reasons[prefix+name] == "" { // what can't be read can't be judged
 			reasons[prefix+name] = reason
 		}
-	})
+	}
+	c.judge(tell)
+	if serves {
+		c.judgeExposure(tell)
+	}
 	if len(reasons) == 0 {
 		return c, nil
 	}

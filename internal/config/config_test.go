@@ -15,7 +15,7 @@ func load(environ ...string) (Config, error) {
 	for _, pair := range environ {
 		full = append(full, prefix+pair)
 	}
-	return Load(append(full, "HOME=/nowhere"))
+	return Load(append(full, "HOME=/nowhere"), true)
 }
 
 func TestWithoutVariablesTheDefaultsHold(t *testing.T) {
@@ -26,13 +26,15 @@ func TestWithoutVariablesTheDefaultsHold(t *testing.T) {
 		Addr: "127.0.0.1:8080", Store: Embedded, Data: "data/statusd.db", Table: "status-table", CreateTable: true,
 		StatusShards: 1, Retention: 720 * time.Hour, AbandonAfter: 2160 * time.Hour,
 		LateAfter: 2 * time.Minute, StaleAfter: 10 * time.Minute, Freshness: time.Second, MaxWatchers: 20000,
+		OIDCOwnerClaim: "sub", OIDCScopeClaim: "scope", RateLimit: 1000, AddressRateLimit: 50,
+		MaxInFlight: 2000, MaxWatchersEach: 1000, MaxConnections: 25000,
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second, LogLevel: "info", LogFormat: "json",
 	}, c)
 }
 
 func TestVariablesAreRead(t *testing.T) {
 	t.Parallel()
-	c, err := load("ADDR=:80", "STORE=dynamodb", "DYNAMODB_ENDPOINT=http://127.0.0.1:8000", "STATUS_SHARDS=4",
+	c, err := load("ADDR=:80", "AUTH=none", "STORE=dynamodb", "DYNAMODB_ENDPOINT=http://127.0.0.1:8000", "STATUS_SHARDS=4",
 		"RETENTION=0", "ALLOWED_HOSTS=a.example.com, *.b.example.com", "TEST_ANYTHING=", "LOG_LEVEL=warn")
 	require.NoError(t, err)
 	require.Equal(t, ":80", c.Addr)

@@ -28,6 +28,12 @@ func (c *Config) judge(tell func(name, reason string)) {
 		unless(c.Store != Embedded, "DYNAMODB_ENDPOINT", "is given, but %sSTORE is %s", prefix, Embedded)
 	}
 	unless(1 <= c.StatusShards && c.StatusShards <= 64, "STATUS_SHARDS", "is %d, not 1 to 64", c.StatusShards)
+	for name, most := range map[string]int{
+		"RATE_LIMIT": c.RateLimit, "ADDRESS_RATE_LIMIT": c.AddressRateLimit, "MAX_IN_FLIGHT": c.MaxInFlight,
+		"MAX_WATCHERS_EACH": c.MaxWatchersEach, "MAX_CONNECTIONS": c.MaxConnections,
+	} {
+		unless(most >= 0, name, "is %d, below 0", most)
+	}
 	unless(c.MaxWatchers > 0, "MAX_WATCHERS", "is %d, not above 0", c.MaxWatchers)
 	for name, span := range map[string]time.Duration{
 		"LATE_AFTER": c.LateAfter, "STALE_AFTER": c.StaleAfter, "FRESHNESS": c.Freshness,
@@ -45,6 +51,7 @@ func (c *Config) judge(tell func(name, reason string)) {
 		"ABANDON_AFTER", "is %s, not above %sSTALE_AFTER (%s)", c.AbandonAfter, prefix, c.StaleAfter)
 	unless(!slices.ContainsFunc(c.AllowedHosts, func(name string) bool { return name == "" || strings.ContainsAny(name, " /:") }),
 		"ALLOWED_HOSTS", "is %q, not names with commas between", strings.Join(c.AllowedHosts, ","))
+	c.judgeAccess(unless)
 	level, err := zerolog.ParseLevel(c.LogLevel)
 	unless(err == nil && zerolog.DebugLevel <= level && level <= zerolog.ErrorLevel,
 		"LOG_LEVEL", "is %q, not debug, info, warn or error", c.LogLevel)

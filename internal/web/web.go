@@ -65,15 +65,24 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // Board answers with the page of all jobs.
-func Board(w http.ResponseWriter, r *http.Request) { page(w, r, "board.html") }
+func Board(w http.ResponseWriter, r *http.Request, status int) { page(w, r, status, "board.html") }
 
 // Job answers with the page of one job: the same for all of them.
-func Job(w http.ResponseWriter, r *http.Request) { page(w, r, "job.html") }
+func Job(w http.ResponseWriter, r *http.Request, status int) { page(w, r, status, "job.html") }
 
-func page(w http.ResponseWriter, r *http.Request, name string) {
+// page answers with a page, also where that is a refusal: its scripts will find
+// out, and ask for a credential.
+func page(w http.ResponseWriter, r *http.Request, status int, name string) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
+	if status != http.StatusOK {
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Type", files[name].contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write(files[name].content) // an error is the client's
+		return
+	}
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Etag", `"`+digest+`"`)
 	send(w, r, files[name])
