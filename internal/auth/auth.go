@@ -115,5 +115,6 @@ func typeOf(token string) (kind string, ok bool) {
 	var h struct {
 		Type string `json:"typ"`
 	}
-	return h.Type, json.Unmarshal(text, &h) == nil && true
+	err = json.Unmarshal(text, &h)
+	return h.Type, err == nil
 }

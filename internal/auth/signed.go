@@ -160,8 +160,8 @@ func Issue(file []byte, g Grant, now time.Time) (string, error) {
 		return "", err
 	}
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: all[0].secret, KeyID: all[0].id}},
-		new(jose.SignerOptions).WithType(ours),
+		jose.SigningKey{Algorithm: jose.HS256, Key: all[0].secret},
+		new(jose.SignerOptions).WithType(ours).WithHeader("kid", all[0].id),
 	)
 	if err != nil {
 		return "", err
