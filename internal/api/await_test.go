@@ -72,7 +72,7 @@ func isHeld(t *testing.T, a awaiting, status model.Status, answered <-chan answe
 func (s *service) watchers(by string, want int) {
 	s.t.Helper()
 	line := fmt.Sprintf("\nstatusd_watchers{by=%q} %d\n", by, want)
-	require.Eventually(s.t, func() bool { return strings.Contains(s.get("/metrics").body, line) }, 20*time.Second, time.Millisecond)
+	require.Eventually(s.t, func() bool { return strings.Contains(s.get("/metrics", s.root...).body, line) }, 20*time.Second, time.Millisecond)
 }
 
 func (a answer) version() string { return strconv.FormatFloat(a.json("version").(float64), 'f', 0, 64) }

@@ -37,6 +37,7 @@ type service struct {
 	log    *logLines
 	clock  *clock
 	phase  Phase
+	root   []string // headers of somebody who may do everything, where that is asked for
 }
 
 // start starts a service; the options change its configuration.

@@ -15,6 +15,8 @@ var (
 	jsonType = []string{"application/json"}
 	noCache  = []string{"no-cache"}
 	accept   = []string{"Accept"}
+	// Nobody but [server.shared] has set it before.
+	originAndAccept = []string{"Origin, Accept"}
 )
 
 // varies says that the answer is in the form that was asked for, besides what
@@ -23,7 +25,7 @@ func varies(h http.Header) {
 	if h["Vary"] == nil {
 		h["Vary"] = accept
 	} else {
-		h.Add("Vary", "Accept")
+		h["Vary"] = originAndAccept
 	}
 }
 
