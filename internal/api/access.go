@@ -100,7 +100,7 @@ func refusalOf(err error) error {
 	case errors.Is(err, auth.ErrExpired):
 		return invalid("It has come to its end.")
 	case errors.Is(err, auth.ErrInvalid):
-		return invalid("It is none that is accepted here.")
+		return invalid("It is unknown here, or was taken back.")
 	}
 	return err
 }

@@ -62,7 +62,8 @@ type tab struct {
 func open(t *testing.T, url string, features ...string) *tab {
 	t.Helper()
 	b := &tab{t: t}
-	ctx, stop := chromedp.NewContext(chromium, chromedp.WithListener(func(event any) {
+	// With cookies of its own: those of all tests' services are of one host.
+	ctx, stop := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(func(event any) {
 		switch e := event.(type) {
 		case *runtime.EventExceptionThrown:
 			b.fault(fmt.Sprint(e.ExceptionDetails.Text, e.ExceptionDetails.Exception))

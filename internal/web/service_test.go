@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/statusd/statusd/internal/api"
+	"github.com/statusd/statusd/internal/auth"
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
 	"github.com/statusd/statusd/internal/table/embedded"
@@ -31,10 +32,14 @@ type service struct {
 	handler http.Handler
 	server  *http.Server
 	silence model.Silence
+	auth    *auth.Authenticator // nil: nobody has to sign in
+	keys    []byte              // that it believes
+	root    string              // a token for everything
 
 	cut   atomic.Bool // streams are cut by something on their way
 	mu    sync.Mutex
 	seen  map[string]int // requests by what they are for
+	said  []string       // what requests show in addresses and referrers
 	taken []net.Conn     // by streams: the server knows nothing of them
 }
 
@@ -54,7 +59,7 @@ func start(t *testing.T, options ...func(*service)) *service {
 	require.NoError(t, err)
 	require.NoError(t, records.CreateTable(t.Context()))
 	s.handler = api.New(api.Config{
-		Store: records, Watch: watch.New(records, watch.Config{Freshness: time.Second, Timeout: 10 * time.Second, Most: 1000}),
+		Auth: s.credentials(), Store: records, Watch: watch.New(records, watch.Config{Freshness: time.Second, Timeout: 10 * time.Second, Most: 1000}),
 		Metrics: api.NewMetrics(prometheus.NewRegistry()), Log: zerolog.Nop(), Clock: time.Now,
 		Phase: func() api.Phase { return api.Serving }, RequestTimeout: 10 * time.Second, Version: "test",
 	})
@@ -95,6 +100,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.seen[what]++
+	s.said = append(s.said, r.RequestURI+" "+r.Referer())
 	s.mu.Unlock()
 	if s.cut.Load() && strings.HasSuffix(r.URL.Path, "/events") {
 		http.Error(w, "a proxy that knows better", http.StatusBadGateway)
@@ -113,14 +119,33 @@ func (s *service) asked(what string) int {
 // watching tells how many clients wait, by "stream" or "wait".
 func (s *service) watching(by string) string {
 	s.t.Helper()
-	answer, err := http.Get(s.url + "/metrics")
-	require.NoError(s.t, err)
+	answer := s.send(http.MethodGet, "/metrics", nil)
 	defer answer.Body.Close()
 	metrics, err := io.ReadAll(answer.Body)
 	require.NoError(s.t, err)
 	_, rest, _ := strings.Cut(string(metrics), `statusd_watchers{by="`+by+`"} `)
 	count, _, _ := strings.Cut(rest, "\n")
 	return count
+}
+
+// send sends a request that may do anything.
+func (s *service) send(method, path string, form url.Values) *http.Response {
+	s.t.Helper()
+	r, err := http.NewRequest(method, s.url+path, strings.NewReader(form.Encode()))
+	require.NoError(s.t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Authorization", "Bearer "+s.root)
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(s.t, err)
+	return answer
+}
+
+// credentials is nil where nobody has to sign in.
+func (s *service) credentials() api.Auth {
+	if s.auth == nil {
+		return nil
+	}
+	return s.auth
 }
 
 // report sends fields and their values in turn.
@@ -130,8 +155,7 @@ func (s *service) report(id string, pairs ...string) {
 	for i := 0; i < len(pairs); i += 2 {
 		form.Set(pairs[i], pairs[i+1])
 	}
-	answer, err := http.PostForm(s.url+"/status/"+id, form)
-	require.NoError(s.t, err)
+	answer := s.send(http.MethodPost, "/status/"+id, form)
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(s.t, err)
@@ -140,10 +164,7 @@ func (s *service) report(id string, pairs ...string) {
 
 func (s *service) delete(id string) {
 	s.t.Helper()
-	r, err := http.NewRequest(http.MethodDelete, s.url+"/status/"+id, nil)
-	require.NoError(s.t, err)
-	answer, err := http.DefaultClient.Do(r)
-	require.NoError(s.t, err)
+	answer := s.send(http.MethodDelete, "/status/"+id, nil)
 	answer.Body.Close()
 	require.Equal(s.t, http.StatusNoContent, answer.StatusCode)
 }

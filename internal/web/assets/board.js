@@ -1,6 +1,7 @@
 // The page of all jobs.
 
 import { $, ask, backoff, figures, heard, icon, jitter, look, make, pause, show, signs, text, told } from "./common.js";
+import { refused, signedIn, signIn } from "./session.js";
 
 const every = 5000; // between two looks
 const rowsOfAPage = 100;
@@ -68,11 +69,17 @@ async function refresh() {
     try {
       const page = await load(signal);
       failures = 0;
+      signedIn();
       connected();
       render(page);
       wait += 10 * (performance.now() - began); // a service that is slow is asked less
     } catch (problem) {
       if (signal.aborted) continue;
+      if (refused(problem)) {
+        await signIn(problem);
+        continue;
+      }
+      if (problem.status) signedIn(); // it is no refusal
       failures++;
       disconnected(problem);
       wait = problem.status >= 400 && problem.status < 500 ? 30000 : backoff(failures);
@@ -88,7 +95,10 @@ async function load(signal) {
   if (named.length > 0) {
     const [{ items, not_found: missing }, { running }] = await Promise.all([
       list(new URLSearchParams(named.map((id) => ["request_id", id]))),
-      list(new URLSearchParams({ counts: "running", limit: 1 })),
+      list(new URLSearchParams({ counts: "running", limit: 1 })).catch((problem) => {
+        if (problem.status === 403) return {}; // of one's own jobs one may know nevertheless
+        throw problem;
+      }),
     ]);
     return { items, missing, running };
   }
@@ -126,6 +136,14 @@ function connected() {
 
 function disconnected(problem) {
   show($("banner"), true);
+  if (problem.status === 403) { // there is something else to ask for
+    connected();
+    show($("banner"), true);
+    text($("banner"), problem.message);
+    for (const part of ["jobs", "empty", "nothing", "first", "next"]) show($(part), false);
+    count(undefined);
+    return;
+  }
   text($("banner"), `${problem.status ? "" : "Disconnected. "}${problem.message} Trying again.`);
   document.body.classList.add("away");
   text($("link"), "disconnected");
@@ -158,6 +176,8 @@ function render(page) {
 
 // count tells how many jobs run, by liveness.
 function count(running) {
+  show($("counts"), Boolean(running));
+  if (!running) return;
   const names = ["live", "late", "stale"];
   if ($("counts").children.length === 0) {
     $("counts").append(...names.map((name) => {

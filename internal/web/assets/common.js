@@ -1,5 +1,7 @@
 // What both pages need: asking the service, and saying what it answers in words.
 
+import { credentials } from "./session.js";
+
 const assets = new URL(".", import.meta.url).href;
 
 export const $ = (id) => document.getElementById(id);
@@ -27,10 +29,11 @@ export const now = () => Date.now() + ahead;
 
 // Problem is an answer that is none, in the service's words if it has any.
 export class Problem extends Error {
-  constructor(message, status = 0, retryAfter = 0) {
+  constructor(message, status = 0, retryAfter = 0, code = "") {
     super(message);
     this.status = status;
     this.retryAfter = retryAfter;
+    this.code = code;
   }
 }
 
@@ -42,7 +45,7 @@ export async function ask(url, { etag, signal, patience = 15000 } = {}) {
   let response, body;
   try {
     response = await fetch(url, {
-      headers: { Accept: "application/json", ...(etag && { "If-None-Match": etag }) },
+      headers: { Accept: "application/json", ...(etag && { "If-None-Match": etag }), ...credentials() },
       cache: "no-store",
       signal: AbortSignal.any(signals),
     });
@@ -59,8 +62,8 @@ export async function ask(url, { etag, signal, patience = 15000 } = {}) {
   if (response.status === 404 && body?.code === "not_found") body = undefined;
   else if (!response.ok && response.status !== 304) {
     const fields = (body?.errors ?? []).map((e) => `${e.field} ${e.message}.`);
-    throw new Problem([body?.title ?? `It answers ${response.status}.`, ...fields].join(" "), response.status,
-      Number(response.headers.get("Retry-After")));
+    throw new Problem([body?.title ?? `It answers ${response.status}.`, body?.detail, ...fields].filter(Boolean).join(" "),
+      response.status, Number(response.headers.get("Retry-After")), body?.code);
   }
   return { status: response.status, body, etag: response.headers.get("ETag") };
 }

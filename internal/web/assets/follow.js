@@ -2,6 +2,7 @@
 // are cut on their way.
 
 import { ask, backoff, jitter, pause, Problem } from "./common.js";
+import { begin, credentials, refused, signedIn, signIn } from "./session.js";
 
 const silence = 45000; // of a stream, after which the record is asked for, in case the stream is dead
 const firstEvent = 5000; // how long a stream may take to bring what is there already
@@ -19,6 +20,7 @@ export async function follow(url, { record: tell, link }) {
   let pollUntil = 0;
   let endedAt = 0;
 
+  await begin(url);
   const learn = (body, etag) => {
     known = { body, etag };
     tellings++;
@@ -29,6 +31,7 @@ export async function follow(url, { record: tell, link }) {
     const before = tellings;
     const answer = await ask(url + query, { etag: known?.body && known.etag, ...options });
     failures = 0;
+    signedIn();
     // What the stream told meanwhile may be newer.
     if (answer.status === 304 || tellings !== before) return false;
     const news = !known || answer.etag !== known.etag || !answer.body !== !known.body;
@@ -65,6 +68,10 @@ export async function follow(url, { record: tell, link }) {
         if (how === "cut" || how === "lost") await pause(3000 * Math.random());
       }
     } catch (problem) {
+      if (refused(problem)) {
+        await signIn(problem);
+        continue;
+      }
       link("away", problem instanceof Problem ? problem : new Problem(String(problem)));
       failures++;
       await pause(Math.max(backoff(failures), 1000 * (problem.retryAfter || 0)));
@@ -88,49 +95,76 @@ export async function follow(url, { record: tell, link }) {
   }
 
   // stream follows until the stream ends: "over", "hidden", "lost" after it had
-  // worked for a while, or "cut".
-  function stream() {
-    return new Promise((resolve) => {
-      const began = Date.now();
-      const source = new EventSource(url + "/events");
-      let heard = false;
-      let watchdog = setTimeout(suspect, firstEvent);
-      const end = (how) => {
-        source.close();
-        clearTimeout(watchdog);
-        document.removeEventListener("visibilitychange", hide);
-        resolve(how === "cut" && heard && Date.now() - began > settled ? "lost" : how);
-      };
-      const alive = () => {
-        heard = true;
-        link("live");
-        clearTimeout(watchdog);
-        watchdog = setTimeout(suspect, silence);
-      };
-      // suspect finds out whether the stream holds news back.
-      async function suspect() {
-        const silent = !heard;
-        const news = await look().catch(() => true);
-        if (source.readyState === EventSource.CLOSED) return;
-        if (news || silent) end("cut");
-        else alive();
+  // worked for a while, or "cut". (An EventSource can show no token, gives up on
+  // any answer but 200, and comes back at a time of its own after the rest.)
+  async function stream() {
+    const began = Date.now();
+    const connection = new AbortController();
+    let how = "cut";
+    let heard = false;
+    let watchdog = setTimeout(suspect, firstEvent);
+    const end = (why) => {
+      if (!connection.signal.aborted) how = why;
+      connection.abort();
+    };
+    const alive = () => {
+      heard = true;
+      link("live");
+      clearTimeout(watchdog);
+      watchdog = setTimeout(suspect, silence);
+    };
+    // suspect finds out whether the stream holds news back.
+    async function suspect() {
+      const silent = !heard;
+      const news = await look().catch(() => true);
+      if (connection.signal.aborted) return;
+      if (news || silent) end("cut");
+      else alive();
+    }
+    const hide = () => document.hidden && end("hidden");
+    document.addEventListener("visibilitychange", hide);
+    try {
+      const response = await fetch(url + "/events", {
+        headers: { Accept: "text/event-stream", ...credentials() }, cache: "no-store", signal: connection.signal,
+      });
+      if (response.status !== 200) return how;
+      for await (const event of events(response.body)) {
+        alive();
+        if (event.event === "status") {
+          const body = JSON.parse(event.data);
+          learn(body, `"${body.version}${body.liveness ? "-" + body.liveness : ""}"`);
+        } else if (event.event === "gone") {
+          learn(undefined);
+        } else if (event.event === "end") {
+          end("over");
+        }
       }
-      const hide = () => document.hidden && end("hidden");
-      document.addEventListener("visibilitychange", hide);
-      source.addEventListener("status", (event) => {
-        alive();
-        const body = JSON.parse(event.data);
-        learn(body, `"${body.version}${body.liveness ? "-" + body.liveness : ""}"`);
-      });
-      source.addEventListener("gone", () => {
-        alive();
-        learn(undefined);
-      });
-      source.addEventListener("end", () => end("over"));
-      // An EventSource gives up on any answer but 200, and comes back at a time
-      // of its own after the rest: a new one is made instead, when the service
-      // answers.
-      source.onerror = () => end("cut");
-    });
+    } catch {
+      // It was cut, or is over: how tells.
+    } finally {
+      connection.abort();
+      clearTimeout(watchdog);
+      document.removeEventListener("visibilitychange", hide);
+    }
+    return how === "cut" && heard && Date.now() - began > settled ? "lost" : how;
+  }
+}
+
+// events reads server-sent events: the fields of each by name, none for a
+// comment.
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (text + value).split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks) {
+      yield Object.fromEntries(block.split("\n").map((line) => {
+        const colon = line.indexOf(":");
+        return [line.slice(0, colon), line.slice(colon + 1).trimStart()];
+      }));
+    }
   }
 }
