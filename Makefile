@@ -50,4 +50,5 @@ image:
 # Nothing to fetch if the tests are given a server, or a binary of one.
 tools:
 	@[ -n "$$STATUSD_TEST_DYNAMODB_ENDPOINT$$STATUSD_TEST_DYNOXIDE" ] || sh internal/dynamotest/fetch.sh
+	@sh internal/oidctest/fetch.sh
 	@sh internal/web/chromium.sh
