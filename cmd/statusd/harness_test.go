@@ -37,6 +37,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	patience = 2 * time.Second // in this process; the binary has its own
+	lookEvery = 50 * time.Millisecond
 	return m.Run()
 }
 
@@ -75,6 +76,7 @@ type service struct {
 	url     string
 	log     *output
 	client  *http.Client
+	token   string      // to show, if any
 	process *os.Process // nil in this process
 	ended   chan struct{}
 	code    int // once it has ended
@@ -206,6 +208,9 @@ func (s *service) ask(method, path, body string) (answer, error) {
 	}
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if s.token != "" {
+		request.Header.Set("Authorization", "Bearer "+s.token)
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
