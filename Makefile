@@ -1,12 +1,13 @@
 # make run    start the service on http://127.0.0.1:8080, its data in ./data
 # make test   all tests, under the race detector
-# make check  format, vet, staticcheck, known vulnerabilities, then the tests: what CI runs
+# make fuzz   every fuzz target for FUZZTIME (5s)
+# make check  format, vet, staticcheck, known vulnerabilities, the tests, the fuzz targets: what CI runs
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 IMAGE ?= statusd
 
-.PHONY: run test check lint vuln bench build image tools
+.PHONY: run test fuzz check lint vuln bench build image tools
 
 run: export STATUSD_LOG_FORMAT ?= console
 run: build
@@ -16,7 +17,11 @@ run: build
 test: tools
 	go test -race -timeout 5m ./...
 
-check: lint test
+fuzz: export FUZZTIME ?= 5s
+fuzz:
+	@.ci/fuzz
+
+check: lint test fuzz
 
 lint: vuln
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,18 +44,4 @@ func TestOnlyTheVersionOfATagCountsForAWriter(t *testing.T) {
 	require.False(t, list.match(`"7-live"`))
 	require.Equal(t, `"7-stale"`, etag(7, model.Stale))
 	require.Equal(t, `"7"`, etag(7, ""))
-}
-
-func FuzzETags(f *testing.F) {
-	f.Add(`"1", W/"2"`)
-	f.Fuzz(func(t *testing.T, header string) {
-		list, err := parseTags([]string{header})
-		if err != nil || list.any {
-			return
-		}
-		again, err := parseTags([]string{strings.Join(list.opaque, ", ")})
-		require.NoError(t, err)
-		require.Equal(t, list, again)
-		require.Len(t, list.versions(), len(list.opaque))
-	})
 }

@@ -48,8 +48,7 @@ func (s *server) events(x *exchange, r *http.Request) error {
 	st.first = x.visible(st.first)
 	h := x.Header()
 	h["Cache-Control"] = noStore
-	if record := st.first.Snapshot; record != nil && record.Status.Terminal() &&
-		r.Header.Get("Last-Event-ID") == strconv.FormatInt(record.Version, 10) {
+	if record := st.first.Snapshot; record != nil && record.Status.Terminal() && lastSeen(r.Header, record.Version) {
 		x.WriteHeader(http.StatusNoContent) // it has seen the end: this is how an EventSource is told to stop
 		return nil
 	}
@@ -61,6 +60,12 @@ func (s *server) events(x *exchange, r *http.Request) error {
 	}
 	s.stream(x, r, st)
 	return nil
+}
+
+// lastSeen tells whether a version is the last that the client has seen. What
+// is no version is none of ours.
+func lastSeen(h http.Header, version int64) bool {
+	return h.Get("Last-Event-ID") == strconv.FormatInt(version, 10)
 }
 
 // As of [noCache].

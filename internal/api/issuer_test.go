@@ -66,11 +66,12 @@ func by(token string) []string { return []string{"Authorization", "Bearer " + to
 
 // forged is a token whose signature was changed.
 func forged(token string) string {
-	last := "A"
-	if strings.HasSuffix(token, "A") {
-		last = "Q"
+	last := strings.LastIndexByte(token, '.') + 1
+	other := "A"
+	if token[last] == 'A' {
+		other = "B"
 	}
-	return token[:len(token)-1] + last
+	return token[:last] + other + token[last+1:]
 }
 
 // everything is what accepts any token.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,9 @@ type key struct {
 	secret  []byte
 	revoked atomic.Bool
 }
+
+// keyID is what can be in the header of a token as it is.
+var keyID = regexp.MustCompile("^[!-~]{1,64}$")
 
 // keys are those of the file in force. The first one signs.
 type keys []*key
@@ -60,6 +64,8 @@ func parseKeys(file []byte) (keys, error) {
 		id := string(words[0])
 		secret, err := base64.RawURLEncoding.DecodeString(string(words[1]))
 		switch {
+		case !keyID.MatchString(id):
+			complain("the id must be 1 to 64 printable characters of ASCII")
 		case err != nil:
 			complain("the secret is not base64url without padding") // and is not told
 		case len(secret) < keyBytes:

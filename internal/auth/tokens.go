@@ -53,6 +53,9 @@ func (l TokenLine) credential() (*Credential, error) {
 	if err := l.validate(); err != nil {
 		return nil, err
 	}
+	if year := l.Expires.Year(); year < 1 || year > 9999 {
+		return nil, errors.New("expires is no time that can be written down in UTC")
+	}
 	return &Credential{
 		Name: "token:" + l.Name, Scope: scope, Bound: l.Bound, Expires: l.Expires, revoked: new(atomic.Bool),
 	}, nil
