@@ -18,6 +18,7 @@ USER 65532:65532
 # SQLite puts its temporary files here: an image from scratch has no /tmp.
 WORKDIR /data
 VOLUME /data
+# It starts when it is told who may come, or STATUSD_AUTH=none.
 ENV STATUSD_ADDR=0.0.0.0:8080 STATUSD_DATA=/data/statusd.db
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["/usr/local/bin/statusd", "healthcheck"]

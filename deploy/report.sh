@@ -12,6 +12,7 @@
 # STATUS_ATTEMPT  which try at the job this is: a scheduler's retry counter, or
 #                  date +%s, taken once when the worker starts. The number of a
 #                  later try is higher. It makes a report safe to repeat.
+# STATUS_TOKEN    the token to report with, where statusd asks for one
 set -u
 url=${STATUS_URL:-http://127.0.0.1:8080}/status/${1:?REQUEST_ID is missing}
 status=${2:?STATUS is missing}
@@ -28,7 +29,9 @@ in-progress) set -- --max-time 3 "$@" ;;
 *) set -- --max-time 4 --retry 4 --retry-all-errors --retry-max-time 15 "$@" ;;
 esac
 
-answer=$(curl --silent --show-error --header 'Accept: text/plain' \
+# Others can see a command's arguments, so that the token is none.
+answer=$(printf '%s' "${STATUS_TOKEN:+Authorization: Bearer $STATUS_TOKEN}" |
+    curl --silent --show-error --header 'Accept: text/plain' --header @- \
     --data-urlencode "status=$status" ${STATUS_ATTEMPT:+--data-urlencode "attempt=$STATUS_ATTEMPT"} \
     "$@" "$url" 2>&1) || answer="$answer
 $status was not reported: ${answer##*: }"

@@ -8,7 +8,7 @@
 #
 #   report.sh "$STATUS_REQUEST_ID" in-progress progress=3/10 message='loss 0.31'
 #
-# STATUS_URL, STATUS_ATTEMPT  as in report.sh; the attempt is the time if not given
+# STATUS_URL, STATUS_TOKEN, STATUS_ATTEMPT  as in report.sh; the attempt is the time if not given
 # STATUS_EVERY          seconds between signs of life (30)
 set -u
 STATUS_REQUEST_ID=${1:?REQUEST_ID is missing}

@@ -50,6 +50,21 @@ func TestAReportSaysAllThatItIsGiven(t *testing.T) {
 	require.Equal(t, 137, got.Error.ExitCode)
 }
 
+func TestAScriptReportsByTheTokenThatItIsGiven(t *testing.T) {
+	t.Parallel()
+	keys := signing(t)
+	s := start(t, environment(t, "SIGNING_KEYS="+keys))
+	command, out := script(t, s.url, "report.sh", "job", "started")
+	require.NoError(t, command.Run())
+	require.Contains(t, out.String(), "unauthenticated: ")
+	s.token = issued(t, keys, "--job", "job", "--scope", "write")
+	command, out = script(t, s.url, "worker.sh", "job", "true")
+	command.Env = append(command.Env, "STATUS_TOKEN="+s.token)
+	require.NoError(t, command.Run())
+	require.Contains(t, out.String(), "job  success")
+	require.NotContains(t, out.String(), s.token)
+}
+
 func TestAReportThatCantBeMadeHarmsNobody(t *testing.T) {
 	t.Parallel()
 	command, out := script(t, "http://"+unused(t), "report.sh", "job", "in-progress")
