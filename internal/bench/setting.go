@@ -54,7 +54,7 @@ func prepare(ctx context.Context, only string) (*setting, error) {
 	for _, part := range []struct {
 		name string
 		add  func(ctx context.Context, binary string) error
-	}{{"a", s.addReads}, {"b", s.addEmbedded}, {"c", s.addDynamo}} {
+	}{{"a", s.addReads}, {"b", s.addEmbedded}, {"c", s.addDynamo}, {"g", s.addAccess}} {
 		if only == "" || only == part.name {
 			if err := part.add(ctx, s.binary); err != nil {
 				return s, fmt.Errorf("preparing %s: %w", part.name, err)
