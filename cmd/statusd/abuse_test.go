@@ -147,7 +147,7 @@ func get(path, token string) string {
 }
 
 func TestANoisyWorkerIsHeldBack(t *testing.T) {
-	s := besiege(t)
+	s := besiege(t, "RATE_LIMIT=1000")
 	verdict := s.bystander()
 	noisy := issued(t, s.keys, "--job", "noisy", "--scope", "write")
 	const body = `{"status":"in-progress","message":"again"}`
@@ -164,7 +164,7 @@ func TestANoisyWorkerIsHeldBack(t *testing.T) {
 }
 
 func TestAReaderWithTenThousandTabsHasItsShare(t *testing.T) {
-	s := besiege(t, "RATE_LIMIT=0")
+	s := besiege(t)
 	verdict := s.bystander()
 	reader := issued(t, s.keys, "--job", "many", "--scope", "read")
 	before := s.memory()
@@ -265,7 +265,7 @@ func TestABodyThatNeverEndsIsRefused(t *testing.T) {
 }
 
 func TestAHundredThousandRandomNamesAndTokensLeaveNothingBehind(t *testing.T) {
-	s := besiege(t, "RATE_LIMIT=0", "ADDRESS_RATE_LIMIT=0")
+	s := besiege(t, "ADDRESS_RATE_LIMIT=0")
 	verdict := s.bystander()
 	reader := issued(t, s.keys, "--prefix", "guess-", "--scope", "write")
 	guess := func(connection, n int) string {

@@ -86,12 +86,12 @@ type service struct {
 const terminate = syscall.SIGTERM
 
 // environment is a configuration of these variables, named without prefix, on
-// a port that is free and a file of the test's own. A variable that is there
-// twice has its last value.
+// a port that is free and a file of the test's own, where one address may send
+// all that there is. A variable that is there twice has its last value.
 func environment(t testing.TB, pairs ...string) []string {
 	t.Helper()
 	environ := []string{
-		"HOME=" + t.TempDir(), "STATUSD_ADDR=127.0.0.1:0",
+		"HOME=" + t.TempDir(), "STATUSD_ADDR=127.0.0.1:0", "STATUSD_RATE_LIMIT=0",
 		"STATUSD_DATA=" + filepath.Join(t.TempDir(), "statusd.db"),
 	}
 	for _, pair := range pairs {

@@ -41,8 +41,8 @@ func (s *server) identify(x *exchange, r *http.Request) {
 	x.who, x.client = x.caller.Name, "credential "+x.caller.Name
 }
 
-// errNothing: no credential was shown.
-var errNothing = errors.New("there is no credential")
+// errNothing: no credential was shown, or none that is a token.
+var errNothing = errors.New("there is no token")
 
 // shown is the credential that a request shows: in its Authorization, or, for a
 // page that was signed in, in a cookie.
@@ -50,7 +50,7 @@ func shown(x *exchange, r *http.Request) (string, error) {
 	if lines := r.Header["Authorization"]; len(lines) > 0 {
 		token, ok := bearer(lines)
 		if !ok {
-			return "", auth.ErrInvalid
+			return "", errNothing
 		}
 		x.byHeader = true
 		return token, nil
