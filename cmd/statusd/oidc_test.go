@@ -30,8 +30,10 @@ func TestPeopleWhoSignInElsewhereComeWithTheTokenThatTheyHave(t *testing.T) {
 	require.Zero(t, jobs())
 	s.token = carol
 	require.Equal(t, 1, jobs())
-	who, _ := s.log.event("request", "who")
-	require.Equal(t, "user:alice", who)
+	require.Eventually(t, func() bool {
+		who, _ := s.log.event("request", "who")
+		return who == "user:alice"
+	}, 10*time.Second, 10*time.Millisecond)
 	s.do(http.StatusNoContent, http.MethodDelete, "/status/a", "")
 	p.Stop()
 	s.token = alice
