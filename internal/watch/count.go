@@ -14,7 +14,7 @@ import (
 const (
 	countMost = 500             // running jobs that are looked at
 	countKept = 5 * time.Second // for all who ask
-	countsMax = 10000           // of how many views
+	viewsMost = 10000           // whose counts are kept
 )
 
 // Counts is how many running jobs there are by liveness, of the newest 500.
@@ -42,7 +42,7 @@ type counted struct {
 }
 
 func newCounter() counter {
-	return counter{kept: otter.Must(&otter.Options[string, counted]{MaximumSize: countsMax})}
+	return counter{kept: otter.Must(&otter.Options[string, counted]{MaximumSize: viewsMost})}
 }
 
 // Running counts the running jobs of a view; what was counted in the last five

@@ -38,7 +38,7 @@ export async function signIn(problem) {
     form.onsubmit = async (event) => {
       event.preventDefault();
       if (await submit()) {
-        location.hash = "";
+        history.replaceState(null, "", location.pathname + location.search); // without the link's token
         resolve();
       }
     };
