@@ -120,7 +120,7 @@ func TestAStreamAndAWaitOutliveEveryTimeoutOfTheServer(t *testing.T) {
 				continue
 			}
 			require.Equal(t, ":", got.text)
-			require.LessOrEqual(t, got.at.Sub(last), 16*time.Second)
+			require.LessOrEqual(t, got.at.Sub(last), 25*time.Second, "proxies wait for 30 at least, and this machine is busy")
 			require.GreaterOrEqual(t, got.at.Sub(last), 10*time.Second, "no more than needed")
 			last, comments = got.at, comments+1
 		case <-over:
