@@ -25,16 +25,43 @@ func FuzzDecodeJSON(f *testing.F) {
 		`{"status":"fail","error":{"code":"OOM","message":"CUDA","exit_code":137},"metadata":{"a":"b","c":""},"owner":"o","report_every":60}`,
 		`{"status":"success","status":"fail"}`, `{"status":"started","attempt":1e400}`, `{"status":"started","attempt":9007199254740993}`,
 		`{"status":"started","progress":"3/10 epoch"}`, `{"status":"\ud800"}`, `{"message":"\u0000\u202e"}`, `[]`, `null`, `{"a":1}x`,
-		strings.Repeat(`{"error":`, 100), `{"status":"started","metadata":{"":"","k":"` + strings.Repeat("v", 600) + `"}}`, "\xef\xbb\xbf{}",
+		strings.Repeat(`{"error":`, 100), strings.Repeat(`{"error":`, 300) + "0" + strings.Repeat("}", 300),
+		`{"` + strings.Repeat("x", 1000) + `":{"":0` + strings.Repeat(`,"":0`, 20) + `,"a":0,"b":0,"c":0}}`, `{"status":"started","metadata":{"":"","k":"` + strings.Repeat("v", 600) + `"}}`, "\xef\xbb\xbf{}",
 	} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		if o, repeated, err := parseJSON(body); err == nil {
+			names, count := pathBytes(o)
+			for _, e := range repeated {
+				names, count = names+len(e.Field), count+1
+			}
+			require.LessOrEqual(t, names, len(body)+count*(pathMost+len("….")), "names take more than the body warrants")
+		}
 		if update, ok := decoded(t, body, parseJSON); ok {
 			require.True(t, json.Valid(body))
 			reprints(t, update)
+			reprintsAsForm(t, update)
 		}
 	})
+}
+
+// pathBytes is how long the names of all members are together, and how many
+// there are.
+func pathBytes(value any) (sum, count int) {
+	switch value := value.(type) {
+	case object:
+		for _, m := range value {
+			s, c := pathBytes(m.value)
+			sum, count = sum+s+len(m.field), count+c+1
+		}
+	case []any:
+		for _, one := range value {
+			s, c := pathBytes(one)
+			sum, count = sum+s, count+c
+		}
+	}
+	return sum, count
 }
 
 func FuzzDecodeForm(f *testing.F) {
@@ -75,9 +102,46 @@ func decoded(t *testing.T, body []byte, parse parser) (model.Update, bool) {
 	require.Equal(t, model.Created, outcome.Kind)
 	view := marshal(viewOf(record, model.Live))
 	require.True(t, json.Valid(view))
-	require.True(t, utf8.Valid(view))
-	require.NotContains(t, string(view), "\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd", "text was mangled")
+	bounded(t, update)
 	return update, true
+}
+
+// bounded requires what a record may hold: text that is UTF-8 and no longer,
+// numbers no greater, than the contract says.
+func bounded(t *testing.T, u model.Update) {
+	text := func(s string, most int) {
+		require.True(t, utf8.ValidString(s), "%q", s)
+		require.LessOrEqual(t, len(s), most, "%q", s)
+	}
+	require.Contains(t, u.Status.Values(), string(u.Status))
+	require.True(t, 0 <= u.Attempt && u.Attempt <= 1<<53, u.Attempt)
+	require.True(t, 0 <= u.ReportEvery && u.ReportEvery <= 365*24*60*60, u.ReportEvery)
+	text(u.Owner, 256)
+	if u.Message != nil {
+		text(*u.Message, 1024)
+	}
+	for key, value := range u.Metadata {
+		require.NotEmpty(t, key)
+		text(key, 64)
+		text(value, 512)
+	}
+	if p := u.Progress; p != nil {
+		text(p.Unit, 32)
+		most := float64(1 << 53)
+		if p.Total != nil {
+			require.True(t, 0 <= *p.Total && *p.Total <= most, *p.Total)
+			most = *p.Total
+		}
+		require.True(t, 0 <= p.Current && p.Current <= most, p.Current)
+	}
+	if e := u.Error; e != nil {
+		require.Equal(t, model.Fail, u.Status)
+		text(e.Code, 64)
+		text(e.Message, 4096)
+		if e.ExitCode != nil {
+			require.True(t, -1<<31 <= *e.ExitCode && *e.ExitCode < 1<<32, *e.ExitCode)
+		}
+	}
 }
 
 // reprints requires that an update written down as JSON is the same one.
@@ -95,9 +159,7 @@ func reprints(t *testing.T, u model.Update) {
 	if u.Message != nil {
 		said["message"] = *u.Message
 	}
-	if len(u.Metadata) == 0 {
-		u.Metadata = nil // none is none
-	} else {
+	if u.Metadata != nil {
 		said["metadata"] = u.Metadata
 	}
 	if p := u.Progress; p != nil {
@@ -120,6 +182,54 @@ func reprints(t *testing.T, u model.Update) {
 	require.NoError(t, err, "%s", text)
 	require.Empty(t, warnings)
 	require.Equal(t, u, again, "%s", text)
+}
+
+// reprintsAsForm requires that an update written down as a form is the same
+// one, where a form can say it.
+func reprintsAsForm(t *testing.T, u model.Update) {
+	form := url.Values{"status": {string(u.Status)}}
+	if u.Attempt != 0 {
+		form.Set("attempt", strconv.FormatInt(u.Attempt, 10))
+	}
+	if u.ReportEvery != 0 {
+		form.Set("report_every", strconv.FormatInt(u.ReportEvery, 10))
+	}
+	if u.Owner != "" {
+		form.Set("owner", u.Owner)
+	}
+	if u.Message != nil {
+		form.Set("message", *u.Message)
+	}
+	for key, value := range u.Metadata {
+		form.Set("metadata."+key, value)
+	}
+	if p := u.Progress; p != nil {
+		progress := strconv.FormatFloat(p.Current, 'g', -1, 64)
+		if p.Total != nil {
+			progress += "/" + strconv.FormatFloat(*p.Total, 'g', -1, 64)
+		}
+		if p.Unit != "" {
+			progress += " " + p.Unit
+		}
+		// A unit may be one that text can't end with; and 42% has a total.
+		unsaid := strings.TrimSpace(p.Unit) != p.Unit || strings.HasPrefix(p.Unit, "/") || p.Unit == "%" && p.Total == nil
+		if unsaid {
+			u.Progress = nil
+		} else {
+			form.Set("progress", progress)
+		}
+	}
+	if e := u.Error; e != nil {
+		form.Set("error_code", e.Code)
+		form.Set("error_message", e.Message)
+		if e.ExitCode != nil {
+			form.Set("exit_code", strconv.FormatInt(*e.ExitCode, 10))
+		}
+	}
+	again, warnings, err := decodeUpdate([]byte(form.Encode()), parseForm)
+	require.NoError(t, err, "%s", form.Encode())
+	require.Empty(t, warnings)
+	require.Equal(t, u, again, "%s", form.Encode())
 }
 
 func FuzzEntityTags(f *testing.F) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -130,9 +131,16 @@ func (r *jsonReader) string() string {
 	return text
 }
 
+// pathMost is how many bytes of a path the names below it repeat. Were it all
+// of them, a small body could have gigabytes of names.
+const pathMost = 128
+
 func below(path, name string) string {
-	if path == "" {
+	switch {
+	case path == "":
 		return name
+	case len(path) > pathMost:
+		path = strings.ToValidUTF8(path[:pathMost], "") + "…"
 	}
 	return path + "." + name
 }

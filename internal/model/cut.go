@@ -42,6 +42,9 @@ func (c *cutter) metadata(given map[string]string) map[string]string {
 		}
 		keysCut, valuesCut = keysCut || keyCut, valuesCut || valueCut
 	}
+	if len(short) == 0 {
+		return nil // as where none was given
+	}
 	if keysCut {
 		c.warn("metadata keys cut to %d bytes", maxMetadataKey)
 	}
