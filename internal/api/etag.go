@@ -103,7 +103,7 @@ func (t tags) versions() []int64 {
 	for _, tag := range t.opaque {
 		number, _, _ := strings.Cut(strings.Trim(tag, `"`), "-")
 		version, err := strconv.ParseInt(number, 10, 64)
-		if err != nil || version < 0 {
+		if err != nil || version < 0 || strconv.FormatInt(version, 10) != number { // +5 and 05 are none
 			version = noVersion
 		}
 		versions = append(versions, version)

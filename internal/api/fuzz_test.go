@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/statusd/statusd/internal/model"
+	"github.com/statusd/statusd/internal/store"
 	"github.com/statusd/statusd/internal/watch"
 )
 
@@ -73,10 +73,29 @@ func FuzzDecodeForm(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		if plain, err := url.QueryUnescape(string(body)); err == nil {
+			require.Equal(t, plain, unescapeForm(string(body)))
+		}
+		require.Equal(t, string(body), unescapeForm(url.QueryEscape(string(body))))
 		if update, ok := decoded(t, body, parseForm); ok {
 			reprints(t, update)
+			reprintsAsForm(t, update)
 		}
 	})
+}
+
+// refused requires that an error is of one of some kinds and says why.
+func refused(t *testing.T, err error, kinds ...kind) {
+	var why *fault
+	require.ErrorAs(t, err, &why)
+	require.Contains(t, kinds, why.kind)
+	require.True(t, why.detail != "" || len(why.fields) > 0, "it does not say why")
+	for _, e := range why.fields {
+		require.NotEmpty(t, e.Message)
+	}
+	p := problemOf(err)
+	require.True(t, 400 <= p.Status && p.Status < 500, p.Status)
+	require.True(t, json.Valid(marshal(p)))
 }
 
 // decoded is an update that was accepted. It can be merged as it is; what was
@@ -84,11 +103,8 @@ func FuzzDecodeForm(f *testing.F) {
 func decoded(t *testing.T, body []byte, parse parser) (model.Update, bool) {
 	update, _, err := decodeUpdate(body, parse)
 	if err != nil {
-		var why *fault
-		require.ErrorAs(t, err, &why)
-		require.True(t, errors.Is(err, invalidBody) || errors.Is(err, invalidField), "%v", err)
-		require.True(t, why.detail != "" || len(why.fields) > 0, "it does not say why")
-		require.True(t, json.Valid(marshal(problemOf(err))))
+		require.Zero(t, update)
+		refused(t, err, invalidBody, invalidField)
 		return update, false
 	}
 	again := update
@@ -236,25 +252,44 @@ func FuzzEntityTags(f *testing.F) {
 	for _, line := range []string{
 		`"1700000000000-live"`, `W/"1"`, "*", `"a", "b",,"c"`, `"`, `""`, `W/`, `w/"1"`, `"a""b"`, "\"\x00\"", `"-9223372036854775808"`, `*,"a"`, ` , `,
 	} {
-		f.Add(line)
+		f.Add(line, `"1-late"`)
 	}
-	f.Fuzz(func(t *testing.T, line string) {
+	f.Fuzz(func(t *testing.T, line, next string) {
 		parsed, err := parseTags([]string{line})
 		if err != nil {
 			require.ErrorIs(t, err, errTags)
+			require.Zero(t, parsed)
 			return
 		}
 		require.True(t, parsed.given())
-		require.Equal(t, len(parsed.opaque), len(parsed.versions()))
+		require.False(t, parsed.any && parsed.opaque != nil)
+		versions := parsed.versions()
+		require.Len(t, versions, len(parsed.opaque))
 		for i, tag := range parsed.opaque {
-			require.True(t, len(tag) >= 2 && tag[0] == '"' && tag[len(tag)-1] == '"', tag)
+			require.Regexp(t, `\A"[^\x00-\x20"\x7f]*"\z`, []byte(tag))
 			require.True(t, parsed.match(tag))
-			require.GreaterOrEqual(t, parsed.versions()[i], int64(noVersion))
+			if versions[i] != noVersion {
+				version := etag(versions[i], "")
+				require.GreaterOrEqual(t, versions[i], int64(0))
+				require.True(t, tag == version || strings.HasPrefix(tag, strings.TrimSuffix(version, `"`)+"-"), "%s is none of ours", tag)
+			}
 		}
-		if !parsed.any {
-			again, err := parseTags([]string{strings.Join(parsed.opaque, ", ")})
-			require.NoError(t, err)
-			require.Equal(t, parsed, again)
+		if parsed.any {
+			return
+		}
+		require.False(t, parsed.match(`"`+strings.Join(parsed.opaque, "")+`"`), "no tag holds a quote")
+		again, err := parseTags([]string{strings.Join(parsed.opaque, ", ")})
+		require.NoError(t, err)
+		require.Equal(t, parsed, again)
+		// Lines add up.
+		more, err := parseTags([]string{next})
+		both, bothErr := parseTags([]string{line, next})
+		switch {
+		case err == nil && more.any:
+			require.ErrorIs(t, bothErr, errTags)
+		case err == nil:
+			require.NoError(t, bothErr)
+			require.Equal(t, append(parsed.opaque, more.opaque...), both.opaque)
 		}
 	})
 }
@@ -308,15 +343,43 @@ func FuzzWish(f *testing.F) {
 		f.Add(query, `"1-live"`)
 	}
 	f.Fuzz(func(t *testing.T, query, tag string) {
-		r := &http.Request{URL: &url.URL{Path: "/status/a", RawQuery: query}, Header: http.Header{"If-None-Match": {tag}}}
-		w, err := readWish(r)
+		wish := func(query string) (wish, error) {
+			return readWish(&http.Request{URL: &url.URL{Path: "/status/a", RawQuery: query}, Header: http.Header{"If-None-Match": {tag}}})
+		}
+		w, err := wish(query)
 		if err != nil {
-			require.Less(t, problemOf(err).Status, 500)
+			refused(t, err, invalidHeader, invalidQuery, invalidField)
 			return
 		}
 		require.True(t, 0 <= w.wait && w.wait <= longestWait, w.wait)
-		require.False(t, w.over && w.wait > 0 && w.will()(nowhere), "there is no record that could be over")
-		require.False(t, w.version != nil && *w.version < 0)
-		w.will()(&watch.State{})
+		again := url.Values{}
+		if w.over {
+			again.Set("until", "terminal")
+		}
+		if w.over || w.wait > 0 || w.version != nil {
+			again.Set("wait", w.wait.String())
+		}
+		seen := &store.Snapshot{}
+		seen.Version, seen.Status = 1, model.Fail
+		if w.version != nil {
+			require.GreaterOrEqual(t, *w.version, int64(0))
+			require.Contains(t, query, "=", "a version needs a wait")
+			again.Set("version", strconv.FormatInt(*w.version, 10))
+			seen.Version = *w.version
+		}
+		same, err := wish(again.Encode())
+		require.NoError(t, err, again.Encode())
+		require.Equal(t, w, same, "%s is %s", query, again.Encode())
+
+		there := w.will()(&watch.State{Snapshot: seen})
+		switch {
+		case w.over:
+			require.True(t, there, "it is over")
+			require.False(t, w.will()(nowhere), "there is no record that could be over")
+		case w.version != nil || w.seen.match(etag(seen.Version, "")):
+			require.False(t, there, "that is what it has seen")
+		default:
+			require.True(t, there)
+		}
 	})
 }

@@ -14,10 +14,17 @@ func FuzzRequestID(f *testing.F) {
 	}
 	allowed := regexp.MustCompile(`\A[A-Za-z0-9._:~-]{1,128}\z`)
 	f.Fuzz(func(t *testing.T, id string) {
-		accepted := ValidateRequestID(id) == nil
-		require.Equal(t, allowed.MatchString(id), accepted, "%q", id)
-		if accepted {
-			require.Equal(t, id, url.PathEscape(id), "it needs no escape in an address")
+		err := ValidateRequestID(id)
+		require.Equal(t, allowed.MatchString(id), err == nil, "%q", id)
+		if err != nil {
+			var invalid *ValidationError
+			require.ErrorAs(t, err, &invalid)
+			require.Equal(t, "request_id", invalid.Problems[0].Field)
+			return
 		}
+		require.Equal(t, id, url.PathEscape(id), "it needs no escape in an address")
+		back, err := url.PathUnescape(id)
+		require.NoError(t, err)
+		require.Equal(t, id, back)
 	})
 }

@@ -19,6 +19,9 @@ type cursorForm struct {
 	Last   map[string]string `json:"l"` // partition's hash to request_id
 }
 
+// keyMost is how many bytes a key of a table may have.
+const keyMost = 2048
+
 // hash identifies a filter, whatever the order of its statuses.
 func (f Filter) hash() uint64 {
 	words := []string{f.Owner, string(f.Liveness)}
@@ -64,6 +67,9 @@ func (w *walk) resume(cursor string) error {
 		id, ok := form.Last[p.hash]
 		if !ok {
 			continue
+		}
+		if len(id) > keyMost {
+			return ErrCursor // the table would call it too large
 		}
 		if p.cursor, err = w.store.table.CursorAt(w.index, id, w.from); err != nil {
 			return ErrCursor

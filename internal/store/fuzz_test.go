@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -32,7 +31,10 @@ func FuzzCursor(f *testing.F) {
 		require.NoError(f, err)
 		clock.advance(time.Second)
 	}
-	filters := []Filter{{Limit: 2}, {Limit: 2, Owner: "alice"}, {Limit: 2, Statuses: []model.Status{model.Success}}}
+	filters := []Filter{
+		{Limit: 2}, {Limit: 2, Owner: "alice"}, {Limit: 2, Statuses: []model.Status{model.Success}},
+		{Limit: 2, Liveness: model.Live}, {Limit: 2, Permit: of("bob")},
+	}
 	for i, filter := range filters {
 		page, err := s.List(f.Context(), filter)
 		require.NoError(f, err)
@@ -56,22 +58,42 @@ func FuzzCursor(f *testing.F) {
 	for _, text := range []string{"", "e30", "bnVsbA", "W10", "====", "\x00", "eyJmIjoxfQ"} {
 		f.Add(text, uint8(0))
 	}
-	f.Fuzz(func(t *testing.T, cursor string, of uint8) {
-		filter := filters[int(of)%len(filters)]
+	f.Fuzz(func(t *testing.T, cursor string, which uint8) {
+		filter := filters[int(which)%len(filters)]
 		filter.Cursor = cursor
-		page, err := s.List(t.Context(), filter)
-		if err != nil {
-			require.True(t, errors.Is(err, ErrCursor), "%v", err)
-			return
-		}
-		require.LessOrEqual(t, len(page.Items), filter.Limit)
-		for _, item := range page.Items {
-			require.True(t, s.passes(filter, item))
-		}
-		if page.NextCursor != "" {
-			filter.Cursor = page.NextCursor
-			_, err = s.List(t.Context(), filter)
-			require.NoError(t, err, "what it hands out it takes back")
+		seen := make(map[string]bool)
+		for pages := 0; ; pages++ {
+			require.Less(t, pages, 9, "it never ends")
+			page, err := s.List(t.Context(), filter)
+			if err != nil {
+				require.ErrorIs(t, err, ErrCursor)
+				require.Zero(t, pages, "what it hands out it takes back")
+				return
+			}
+			require.Empty(t, page.Unreadable)
+			require.LessOrEqual(t, len(page.Items), filter.Limit)
+			for _, item := range page.Items {
+				require.True(t, s.passes(filter, item))
+				require.False(t, seen[item.RequestID], "it comes twice")
+				seen[item.RequestID] = true
+				require.False(t, item.Timestamp.After(begin(t, cursor, filter)), "the list was past that")
+			}
+			if filter.Cursor = page.NextCursor; filter.Cursor == "" {
+				return
+			}
 		}
 	})
+}
+
+// begin is the instant where a list goes on, if its cursor is a good one.
+func begin(t *testing.T, cursor string, filter Filter) time.Time {
+	if cursor == "" {
+		return time.UnixMilli(1 << 50)
+	}
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	require.NoError(t, err)
+	var form cursorForm
+	require.NoError(t, json.Unmarshal(text, &form))
+	require.Equal(t, filter.hash(), form.Filter, "a cursor of another list")
+	return time.UnixMilli(form.At)
 }
