@@ -63,9 +63,12 @@ func (a *Authenticator) Check(ctx context.Context, token string) (*Credential, e
 	}
 	d := digest(sha256.Sum256([]byte(token)))
 	a.mu.RLock()
-	found := a.tokens.find(d)
+	line := a.tokens.find(d)
 	a.mu.RUnlock()
-	if found == nil {
+	var found *Credential
+	if line != nil {
+		found = line.credential
+	} else {
 		found, _ = a.checked.GetIfPresent(d)
 	}
 	if found == nil {

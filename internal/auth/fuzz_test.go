@@ -3,6 +3,8 @@ package auth
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -56,7 +58,7 @@ func FuzzTokenFile(f *testing.F) {
 			return
 		}
 		var again []byte
-		for _, e := range all {
+		for _, e := range slices.Concat(slices.Collect(maps.Values(all))...) {
 			require.NotEmpty(t, e.credential.Name)
 			require.True(t, Read <= e.credential.Scope && e.credential.Scope <= Admin)
 			require.NoError(t, e.credential.Bound.validate())

@@ -63,27 +63,24 @@ func (l TokenLine) credential() (*Credential, error) {
 
 type digest [sha256.Size]byte
 
-// tokens are the lines of the file in force.
-type tokens map[digest]*entry
+// tokens are the lines of the file in force, by how their digests begin: that
+// is all that the time of a look-up can tell. The rest of a digest is compared
+// in constant time.
+type tokens map[[8]byte][]*entry
 
 type entry struct {
 	line       TokenLine
+	digest     digest
 	credential *Credential
 }
 
-// find compares in constant time what somebody could try out byte by byte. The
-// map tells by time at most how a digest begins, of which nobody can make
-// another on purpose.
-func (t tokens) find(d digest) *Credential {
-	e := t[d]
-	if e == nil {
-		return nil
+func (t tokens) find(d digest) *entry {
+	for _, e := range t[[8]byte(d[:8])] {
+		if subtle.ConstantTimeCompare(e.digest[:], d[:]) == 1 {
+			return e
+		}
 	}
-	stored, err := hex.DecodeString(e.line.SHA256)
-	if err != nil || subtle.ConstantTimeCompare(stored, d[:]) != 1 {
-		return nil
-	}
-	return e.credential
+	return nil
 }
 
 // parseTokens reads a file of tokens: a JSON object in each line; lines that
@@ -126,10 +123,11 @@ func (t tokens) add(text []byte) error {
 		return errors.New("sha256 must be 64 hexadecimal digits")
 	}
 	copy(d[:], hash)
-	if t[d] != nil {
+	if t.find(d) != nil {
 		return errors.New("the same token is there twice")
 	}
-	t[d] = &entry{line, credential}
+	first := [8]byte(d[:8])
+	t[first] = append(t[first], &entry{line, d, credential})
 	return nil
 }
 
@@ -142,11 +140,13 @@ func (a *Authenticator) SetTokens(file []byte) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for d, before := range a.tokens {
-		if now := next[d]; now != nil && now.line == before.line {
-			next[d] = before // whoever streams by it goes on
-		} else {
-			before.credential.revoked.Store(true)
+	for _, entries := range a.tokens {
+		for _, before := range entries {
+			if now := next.find(before.digest); now != nil && now.line == before.line {
+				now.credential = before.credential // whoever streams by it goes on
+			} else {
+				before.credential.revoked.Store(true)
+			}
 		}
 	}
 	a.tokens = next
