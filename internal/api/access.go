@@ -137,8 +137,6 @@ func (x *exchange) sees(snapshot *store.Snapshot) bool {
 }
 
 // visible is a state as the caller may see it.
-func (x *exchange) visible(state *watch.State) *watch.State { return visible(x.caller, state) }
-
 func visible(caller *auth.Credential, state *watch.State) *watch.State {
 	if state != nil && state.Snapshot != nil && !caller.Bound.Has(&state.Snapshot.Record) {
 		return nowhere

@@ -109,6 +109,7 @@ func (s *server) await(x *exchange, r *http.Request, id string, w wish) (*store.
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	patient(x)
 	s.rest(x)
 	if end := x.caller.Expires; !end.IsZero() {
@@ -116,9 +117,8 @@ func (s *server) await(x *exchange, r *http.Request, id string, w wish) (*store.
 	}
 	will := w.will()
 	state, err := s.config.Watch.Await(r.Context(), id, w.fresh, w.wait, func(state *watch.State) bool {
-		return will(x.visible(state))
+		return will(visible(x.caller, state))
 	})
-	done()
 	// Now the client has as long as for any answer. That fails where there is
 	// no time-out in the first place.
 	_ = http.NewResponseController(x).SetWriteDeadline(time.Now().Add(sendTimeout))
@@ -127,7 +127,7 @@ func (s *server) await(x *exchange, r *http.Request, id string, w wish) (*store.
 		return nil, err
 	case !x.caller.Valid(time.Now()):
 		return nil, refusalOf(auth.ErrExpired)
-	case x.visible(state).Snapshot == nil:
+	case visible(x.caller, state).Snapshot == nil:
 		return nil, store.ErrNotFound
 	}
 	return state.Snapshot, nil

@@ -45,7 +45,7 @@ func (s *server) events(x *exchange, r *http.Request) error {
 	if st.first, err = subscription.First(r.Context(), fresh(r)); err != nil {
 		return err
 	}
-	st.first = x.visible(st.first)
+	st.first = visible(x.caller, st.first)
 	h := x.Header()
 	h["Cache-Control"] = noStore
 	if record := st.first.Snapshot; record != nil && record.Status.Terminal() && lastSeen(r.Header, record.Version) {
