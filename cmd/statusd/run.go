@@ -24,7 +24,7 @@ const (
 type command struct {
 	words, meaning string
 	run            func(ctx context.Context, c config.Config, args []string, stdout, stderr io.Writer) error
-	takes          bool // arguments; their faults are an errUsage
+	takes          bool // arguments; their faults are a usageError
 }
 
 var commands = []command{
@@ -38,8 +38,8 @@ var commands = []command{
 	{"healthcheck", "ask a running service on this machine whether it is up", healthcheck, false},
 }
 
-// errUsage is a command that was called in a way that it can't be.
-var errUsage = errors.New("")
+// usageError is a command that was called in a way that it can't be.
+type usageError struct{ error }
 
 // run is the program. It returns the exit code.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
@@ -78,7 +78,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}
 	switch err := commands[at].run(ctx, c, rest, stdout, stderr); {
 	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
+	case errors.As(err, new(usageError)):
 		fmt.Fprintf(stderr, "statusd %s: %s\n", commands[at].words, err)
 		return exitUsage
 	case err != nil:

@@ -48,15 +48,13 @@ func parse(set *flag.FlagSet, args []string, stdout io.Writer) error {
 		set.PrintDefaults()
 		return err
 	} else if err != nil {
-		return usageError(err)
+		return usageError{err}
 	}
 	if set.NArg() > 0 {
-		return usageError(fmt.Errorf("there is nothing to do with %q", set.Arg(0)))
+		return usageError{fmt.Errorf("there is nothing to do with %q", set.Arg(0))}
 	}
 	return nil
 }
-
-func usageError(err error) error { return fmt.Errorf("%w%w", errUsage, err) }
 
 func (f *forWhat) end(now time.Time) time.Time {
 	if f.last == 0 {
@@ -76,7 +74,7 @@ func tokenNew(_ context.Context, _ config.Config, args []string, stdout, stderr 
 	}
 	token, line, err := auth.NewToken(auth.TokenLine{Name: *name, Scope: f.scope, Bound: f.bound, Expires: f.end(time.Now())})
 	if err != nil {
-		return usageError(err)
+		return usageError{err}
 	}
 	text, err := json.Marshal(line)
 	if err != nil {
@@ -104,7 +102,7 @@ func tokenIssue(_ context.Context, c config.Config, args []string, stdout, _ io.
 	}
 	scope, err := auth.ParseScope(f.scope)
 	if err != nil {
-		return usageError(err)
+		return usageError{err}
 	}
 	keys, err := os.ReadFile(c.SigningKeys)
 	if err != nil {
