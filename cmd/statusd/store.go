@@ -22,7 +22,7 @@ func openStore(ctx context.Context, c config.Config, observe table.Observer) (*s
 	s, err := store.New(engine, store.Config{
 		Table:   c.Table,
 		Policy:  model.Policy{Retention: c.Retention, AbandonAfter: c.AbandonAfter},
-		Silence: model.Silence{LateAfter: c.LateAfter, StaleAfter: c.StaleAfter},
+		Silence: model.Silence{LateAfter: c.LateAfter, StaleAfter: c.StaleAfter, StalledAfter: c.StalledAfter},
 		Shards:  c.StatusShards,
 		// The embedded engine lets nobody else near its file.
 		Exclusive: c.Store == config.Embedded,

@@ -114,6 +114,7 @@ func newServer(c Config) *server {
 			get(r, "/status/{request_id}", s.needs(auth.Read, s.get))
 			get(r, "/status/{request_id}/events", s.needs(auth.Read, s.events))
 			r.Post("/status/{request_id}", s.needs(auth.Write, s.post))
+			r.Post("/status/{request_id}/cancel", s.needs(auth.Write, s.cancel))
 			r.Delete("/status/{request_id}", s.needs(auth.Admin, s.delete))
 		})
 	})

@@ -88,12 +88,16 @@ func parserOf(h http.Header, empty bool) (parser, error) {
 // decodeUpdate is strict: what is not understood is refused, by name, and all
 // of it at once. A typing error must not pass for success.
 func decodeUpdate(body []byte, parse parser) (model.Update, []string, error) {
+	return decode(body, parse, (*decoder).read)
+}
+
+func decode(body []byte, parse parser, read func(*decoder, object)) (model.Update, []string, error) {
 	o, repeated, err := parse(body)
 	if err != nil {
 		return model.Update{}, nil, &fault{kind: invalidBody, detail: sentence(err)}
 	}
 	d := decoder{unclear: repeated, names: map[string]string{}}
-	d.read(o)
+	read(&d, o)
 	warnings, err := d.update.Normalize()
 	var problems *model.ValidationError
 	if errors.As(err, &problems) {

@@ -50,7 +50,7 @@ func start(t testing.TB, options ...func(*Config)) *service {
 	s.store, err = store.New(engine, store.Config{
 		Table: "status-table", Clock: s.clock.Now, Exclusive: true,
 		Policy:  model.Policy{Retention: 720 * time.Hour, AbandonAfter: 2160 * time.Hour},
-		Silence: model.Silence{LateAfter: 2 * time.Minute, StaleAfter: 10 * time.Minute},
+		Silence: model.Silence{LateAfter: 2 * time.Minute, StaleAfter: 10 * time.Minute, StalledAfter: 30 * time.Minute},
 	})
 	require.NoError(t, err)
 	require.NoError(t, s.store.CreateTable(t.Context()))

@@ -29,10 +29,11 @@ type page struct {
 
 // countsView is how many running jobs there are, by liveness.
 type countsView struct {
-	Live  int  `json:"live"`
-	Late  int  `json:"late"`
-	Stale int  `json:"stale"`
-	More  bool `json:"more,omitempty"` // than these, which were counted
+	Live    int  `json:"live"`
+	Stalled int  `json:"stalled"`
+	Late    int  `json:"late"`
+	Stale   int  `json:"stale"`
+	More    bool `json:"more,omitempty"` // than these, which were counted
 }
 
 // batch is the body of a read of named jobs.
@@ -77,7 +78,7 @@ func (s *server) list(x *exchange, r *http.Request) error {
 				return err
 			}
 		}
-		body.Running = &countsView{counts.Live, counts.Late, counts.Stale, counts.More}
+		body.Running = &countsView{counts.Live, counts.Stalled, counts.Late, counts.Stale, counts.More}
 	}
 	if listHeader(x, r) {
 		lines := s.lines(found.Items)
@@ -218,8 +219,8 @@ func filterOf(q url.Values) (store.Filter, error) {
 	}
 	if q.Has("liveness") {
 		filter.Liveness = model.Liveness(q.Get("liveness"))
-		if all := []model.Liveness{model.Live, model.Late, model.Stale}; !slices.Contains(all, filter.Liveness) {
-			bad = append(bad, fieldError{"liveness", "must be one of " + join(all)})
+		if !slices.Contains(model.Livenesses, filter.Liveness) {
+			bad = append(bad, fieldError{"liveness", "must be one of " + join(model.Livenesses)})
 		}
 	}
 	if q.Has("limit") {

@@ -147,7 +147,7 @@ func TestListCountsRunningJobsWhateverItsFilters(t *testing.T) {
 	s.posted("c", `{"status":"success"}`)
 	s.clock.advance(2 * time.Second)
 	a := s.get("/status?counts=running&status=success&limit=1")
-	require.Equal(t, map[string]any{"live": 1.0, "late": 1.0, "stale": 0.0}, a.json("running"))
+	require.Equal(t, map[string]any{"live": 1.0, "stalled": 0.0, "late": 1.0, "stale": 0.0}, a.json("running"))
 	require.Len(t, a.json("items"), 1)
 	require.Nil(t, s.get("/status").json("running"))
 	require.Equal(t, []string{"counts"}, s.get("/status?counts=all").fields())

@@ -47,7 +47,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"GET /session", "POST /session", "DELETE /session",
 		"GET /status", "GET /status?owner=alice", "GET /status?counts=running&limit=1", "GET /status?request_id={request_id}",
 		"GET /status/{request_id}", "GET /status/{request_id}?wait=10ms&until=terminal", "GET /status/{request_id}/events",
-		"POST /status/{request_id}", "DELETE /status/{request_id}",
+		"POST /status/{request_id}", "POST /status/{request_id}/cancel", "DELETE /status/{request_id}",
 		"GET /openapi.yaml", "GET /metrics", "GET /healthz", "GET /readyz",
 	}
 	missing := everyRoute(t)
@@ -91,6 +91,9 @@ func (s *service) told(method, target string, headers []string) string {
 	body := ""
 	if method == http.MethodPost && target != "/session" {
 		body = "status=in-progress"
+		if strings.HasSuffix(target, "/cancel") {
+			body = "reason=wish"
+		}
 		headers = append(slices.Clone(headers), "Content-Type", "application/x-www-form-urlencoded")
 	}
 	if strings.HasSuffix(target, "/events") {

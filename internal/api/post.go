@@ -39,11 +39,18 @@ func (s *server) post(x *exchange, r *http.Request) error {
 			return x.outOfBounds()
 		}
 	}
+	return s.apply(x, r, id, update, when, warnings)
+}
+
+// apply merges an update and answers with what has become of it.
+func (s *server) apply(x *exchange, r *http.Request, id string, update model.Update, when store.When, warnings []string) error {
 	ctx, cancel := s.writing(r)
 	defer cancel()
 	result, err := s.config.Store.Apply(ctx, id, update, when)
 	var mismatch *store.MismatchError
 	switch {
+	case errors.As(err, &mismatch) && update.Cancel != nil && mismatch.Current == nil:
+		return store.ErrNotFound
 	case errors.As(err, &mismatch):
 		return &fault{kind: versionMismatch, current: mismatch.Current}
 	case err != nil:

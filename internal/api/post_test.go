@@ -29,7 +29,7 @@ func TestPostTellsWhatBecameOfTheUpdate(t *testing.T) {
 	require.Equal(t, http.StatusOK, applied.status)
 	require.Equal(t, "applied", applied.header.Get("Statusd-Outcome"))
 	require.Empty(t, applied.header.Get("Location"))
-	require.Contains(t, applied.body, `"progress":{"current":3,"total":10,"unit":"epochs","percent":30}`)
+	require.Contains(t, applied.body, `"progress":{"current":3,"total":10,"unit":"epochs","percent":30,"advanced_at":`)
 	require.Contains(t, applied.body, `"message":"loss <0.31>"`, "not escaped as in HTML")
 	require.NotEqual(t, created.header.Get("ETag"), applied.header.Get("ETag"))
 	require.Equal(t, s.get("/status/bert:17").header.Get("ETag"), applied.header.Get("ETag"))

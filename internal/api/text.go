@@ -29,6 +29,16 @@ func lineOf(r model.Record, liveness model.Liveness, now time.Time) string {
 		parts = append(parts, "ended "+span(now.Sub(r.Timestamp))+" ago")
 	} else {
 		parts = append(parts, fmt.Sprintf("%s, reported %s ago", liveness, span(now.Sub(r.UpdatedAt))))
+		if liveness == model.Stalled {
+			parts = append(parts, "no progress for "+span(now.Sub(r.Progress.AdvancedAt)))
+		}
+		if !r.CancelRequestedAt.IsZero() {
+			asked := "asked to stop " + span(now.Sub(r.CancelRequestedAt)) + " ago"
+			if r.CancelReason != "" {
+				asked += ": " + r.CancelReason
+			}
+			parts = append(parts, asked)
+		}
 		if eta, ok := r.ETA(); ok && eta.After(now) {
 			parts = append(parts, "about "+span(eta.Sub(now))+" left")
 		}

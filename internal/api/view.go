@@ -25,6 +25,8 @@ type recordView struct {
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
 	ReportEvery int64             `json:"report_every,omitempty"`
+	CancelAt    string            `json:"cancel_requested_at,omitempty"`
+	CancelFor   string            `json:"cancel_reason,omitempty"`
 	CreatedAt   string            `json:"created_at"`
 	UpdatedAt   string            `json:"updated_at"`
 	ExpiresAt   int64             `json:"expires_at,omitempty"`
@@ -32,10 +34,11 @@ type recordView struct {
 }
 
 type progressView struct {
-	Current float64  `json:"current"`
-	Total   *float64 `json:"total,omitempty"`
-	Unit    string   `json:"unit,omitempty"`
-	Percent *float64 `json:"percent,omitempty"`
+	Current  float64  `json:"current"`
+	Total    *float64 `json:"total,omitempty"`
+	Unit     string   `json:"unit,omitempty"`
+	Percent  *float64 `json:"percent,omitempty"`
+	Advanced string   `json:"advanced_at"`
 }
 
 type errorView struct {
@@ -71,10 +74,16 @@ func summaryOf(r model.Record, liveness model.Liveness) recordView {
 		Attempt: r.Attempt, Version: r.Version, Terminal: r.Status.Terminal(), Liveness: liveness,
 		Message: r.Message, Error: errorViewOf(r.Error), Metadata: r.Metadata, Owner: r.Owner,
 		ReportEvery: r.ReportEvery, CreatedAt: model.FormatTime(r.CreatedAt), UpdatedAt: model.FormatTime(r.UpdatedAt),
-		ExpiresAt: r.ExpiresAt,
+		ExpiresAt: r.ExpiresAt, CancelFor: r.CancelReason,
+	}
+	if !r.CancelRequestedAt.IsZero() {
+		v.CancelAt = model.FormatTime(r.CancelRequestedAt)
 	}
 	if r.Progress != nil {
-		v.Progress = &progressView{Current: r.Progress.Current, Total: r.Progress.Total, Unit: r.Progress.Unit}
+		v.Progress = &progressView{
+			Current: r.Progress.Current, Total: r.Progress.Total, Unit: r.Progress.Unit,
+			Advanced: model.FormatTime(r.Progress.AdvancedAt),
+		}
 		if percent, ok := r.Percent(); ok {
 			v.Progress.Percent = &percent
 		}

@@ -39,6 +39,7 @@ type Config struct {
 	AbandonAfter     time.Duration `envconfig:"ABANDON_AFTER" default:"2160h" desc:"how long a running job is kept after its last report; 0 for ever"`
 	LateAfter        time.Duration `envconfig:"LATE_AFTER" default:"2m" desc:"silence after which a running job counts as late"`
 	StaleAfter       time.Duration `envconfig:"STALE_AFTER" default:"10m" desc:"silence after which a running job counts as stale"`
+	StalledAfter     time.Duration `envconfig:"STALLED_AFTER" default:"30m" desc:"time without progress after which a job that reports counts as stalled, or five times as long as its progress took so far, if that is longer; 0 for never"`
 	Freshness        time.Duration `envconfig:"FRESHNESS" default:"1s" desc:"how old an answer may be that another replica has changed"`
 	MaxWatchers      int           `envconfig:"MAX_WATCHERS" default:"20000" desc:"clients that may wait for changes at a time, by stream or ?wait"`
 	RequestTimeout   time.Duration `envconfig:"REQUEST_TIMEOUT" default:"10s" desc:"how long a request waits for the store, its retries included"`

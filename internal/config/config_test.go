@@ -25,7 +25,7 @@ func TestWithoutVariablesTheDefaultsHold(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: "127.0.0.1:8080", Store: Embedded, Data: "data/statusd.db", Table: "status-table", CreateTable: true,
 		StatusShards: 1, Retention: 720 * time.Hour, AbandonAfter: 2160 * time.Hour,
-		LateAfter: 2 * time.Minute, StaleAfter: 10 * time.Minute, Freshness: time.Second, MaxWatchers: 20000,
+		LateAfter: 2 * time.Minute, StaleAfter: 10 * time.Minute, StalledAfter: 30 * time.Minute, Freshness: time.Second, MaxWatchers: 20000,
 		OIDCOwnerClaim: "sub", OIDCScopeClaim: "scope", RateLimit: 1000, AddressRateLimit: 50,
 		MaxInFlight: 2000, MaxWatchersEach: 1000, MaxConnections: 25000,
 		RequestTimeout: 10 * time.Second, ShutdownTimeout: 15 * time.Second, LogLevel: "info", LogFormat: "json",

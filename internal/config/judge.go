@@ -42,7 +42,7 @@ func (c *Config) judge(tell func(name, reason string)) {
 		unless(span > 0, name, "is %s, not above 0", span)
 	}
 	for name, span := range map[string]time.Duration{
-		"RETENTION": c.Retention, "ABANDON_AFTER": c.AbandonAfter, "DRAIN_DELAY": c.DrainDelay,
+		"RETENTION": c.Retention, "ABANDON_AFTER": c.AbandonAfter, "DRAIN_DELAY": c.DrainDelay, "STALLED_AFTER": c.StalledAfter,
 	} {
 		unless(span >= 0, name, "is %s, below 0", span)
 	}

@@ -67,6 +67,9 @@ func (p Policy) expiry(s Status, at time.Time) int64 {
 // to; the result may share with cur what stays the same.
 func Merge(cur *Record, id string, u Update, now time.Time, p Policy) (Record, Outcome) {
 	now = now.UTC().Truncate(time.Millisecond)
+	if u.Cancel != nil {
+		return cancel(cur, u, now)
+	}
 	if cur == nil || cur.Expired(now) {
 		next := Record{RequestID: id, CreatedAt: now, Version: now.UnixMilli()}
 		if cur != nil {
@@ -91,6 +94,7 @@ func Merge(cur *Record, id string, u Update, now time.Time, p Policy) (Record, O
 	case attempt > cur.Attempt:
 		// report_every stays, like owner: it is the job's promise.
 		next.Progress, next.Message, next.Error = nil, "", nil
+		next.CancelRequestedAt, next.CancelReason = time.Time{}, ""
 		next.enter(u, attempt, at)
 	case !cur.Status.Terminal():
 		if cur.Status.later(u.Status) {
@@ -111,6 +115,26 @@ func Merge(cur *Record, id string, u Update, now time.Time, p Policy) (Record, O
 	}
 	next.Version++
 	return next, Outcome{Kind: Applied, DroppedMetadata: next.report(u, at, p)}
+}
+
+// cancel notes the wish that a running attempt be stopped; the first one stays.
+// It is no report: the job is as silent as it was. A job that is not there, or
+// is over, can't be stopped.
+func cancel(cur *Record, u Update, now time.Time) (Record, Outcome) {
+	switch {
+	case cur == nil || cur.Expired(now):
+		return Record{}, Outcome{Kind: Contradicts}
+	case u.Attempt != 0 && u.Attempt < cur.Attempt:
+		return *cur, Outcome{Kind: Contradicts, Reason: ReasonSuperseded}
+	case cur.Status.Terminal():
+		return *cur, Outcome{Kind: Contradicts, Reason: ReasonTerminal}
+	case !cur.CancelRequestedAt.IsZero():
+		return *cur, Outcome{Kind: Unchanged}
+	}
+	next := *cur
+	next.CancelRequestedAt, next.CancelReason = latest(now, cur.Timestamp, cur.UpdatedAt), u.Cancel.Reason
+	next.Version++
+	return next, Outcome{Kind: Applied}
 }
 
 // enter makes the record go over to the update's status, in an attempt.
@@ -201,6 +225,7 @@ func mergeMetadata(stands, given map[string]string) (merged map[string]string, d
 // contradicting the record, in the order of a job's life.
 func Allowed(cur Record, u Update, now time.Time, p Policy) []Status {
 	allowed := []Status{}
+	u.Cancel = nil
 	for _, status := range []Status{Started, InProgress, Success, Fail} {
 		u.Status = status
 		if _, outcome := Merge(&cur, cur.RequestID, u, now, p); outcome.Kind != Contradicts {

@@ -14,10 +14,11 @@ type Progress struct {
 	Total   *float64 `dynamodbav:"total,omitempty"`
 	Unit    string   `dynamodbav:"unit,omitempty"`
 
-	// The rest is kept by Merge, for the ETA, and not shown.
+	// The rest is kept by Merge, for the ETA and to tell a job that is stalled.
 	FirstCurrent float64   `dynamodbav:"first_current"` // the attempt's first report in this unit
 	FirstAt      time.Time `dynamodbav:"first_at"`
-	AdvancedAt   time.Time `dynamodbav:"advanced_at"` // when Current last grew
+	AdvancedAt   time.Time `dynamodbav:"advanced_at"`        // when Current last grew
+	Advances     int64     `dynamodbav:"advances,omitempty"` // how often it did
 }
 
 // progressText is a number, perhaps a total, perhaps a unit. It is stricter
@@ -106,9 +107,11 @@ func mergeProgress(stands, reported *Progress, at time.Time) *Progress {
 	if !reported.beyond(stands) {
 		return stands
 	}
-	next.FirstCurrent, next.FirstAt = stands.FirstCurrent, stands.FirstAt
+	next.FirstCurrent, next.FirstAt, next.Advances = stands.FirstCurrent, stands.FirstAt, stands.Advances
 	if reported.Current == stands.Current {
 		next.AdvancedAt = stands.AdvancedAt
+	} else {
+		next.Advances++
 	}
 	return next
 }

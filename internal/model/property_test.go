@@ -80,6 +80,7 @@ func TestAnyOrderOfConsistentUpdatesEndsTheSame(t *testing.T) {
 		var cur *Record
 		for _, u := range order {
 			now := start.Add(time.Duration(rapid.IntRange(-5000, 5000).Draw(t, "now")) * time.Millisecond)
+			cur = wished(t, cur, now, policy)
 			next, _ := Merge(cur, "job", u, now, policy)
 			cur = &next
 		}
@@ -124,6 +125,25 @@ var anyUpdate = rapid.Custom(func(t *rapid.T) Update {
 	return u
 })
 
+// wished is the record, perhaps after somebody asked that its attempt be
+// stopped: that changes nothing else, and only while it runs.
+func wished(t *rapid.T, cur *Record, now time.Time, p Policy) *Record {
+	if cur == nil || rapid.IntRange(0, 3).Draw(t, "cancel") > 0 {
+		return cur
+	}
+	asked, outcome := Merge(cur, "job", Update{Cancel: &Cancel{Reason: "x"}}, now, p)
+	if outcome.Kind != Applied {
+		require.True(t, cur.Expired(now) || cur.Status.Terminal() || !cur.CancelRequestedAt.IsZero())
+		return cur
+	}
+	require.False(t, asked.CancelRequestedAt.Before(cur.UpdatedAt))
+	same := asked
+	same.Version, same.CancelRequestedAt, same.CancelReason = cur.Version, cur.CancelRequestedAt, cur.CancelReason
+	require.Equal(t, describe(cur), describe(&same))
+	require.Equal(t, cur.Version+1, asked.Version)
+	return &asked
+}
+
 // merged is one step in the life of a record.
 type merged struct {
 	before  *Record // nil for none; perhaps past its time
@@ -157,6 +177,7 @@ func lives(t *testing.T, check func(t *rapid.T, m merged)) {
 			}
 			sent = append(sent, u)
 			now = now.Add(time.Duration(rapid.IntRange(-2000, 2500).Draw(t, "ms")) * time.Millisecond)
+			cur = wished(t, cur, now, p)
 			next, outcome := Merge(cur, "job", u, now, p)
 			check(t, merged{cur, u, now, p, next, outcome})
 			cur = &next

@@ -20,8 +20,12 @@ type Record struct {
 	ReportEvery int64             `dynamodbav:"report_every,omitempty"` // seconds; 0 if not promised
 	CreatedAt   time.Time         `dynamodbav:"created_at"`
 	UpdatedAt   time.Time         `dynamodbav:"updated_at"`
-	History     []Entry           `dynamodbav:"history,omitempty"`                // oldest first
-	ExpiresAt   int64             `dynamodbav:"expires_at,omitempty" table:"ttl"` // epoch seconds; 0 for never
+	// CancelRequestedAt is when somebody asked that the attempt be stopped. It is
+	// no status: the job is over when its worker says so.
+	CancelRequestedAt time.Time `dynamodbav:"cancel_requested_at,omitempty"`
+	CancelReason      string    `dynamodbav:"cancel_reason,omitempty"`
+	History           []Entry   `dynamodbav:"history,omitempty"`                // oldest first
+	ExpiresAt         int64     `dynamodbav:"expires_at,omitempty" table:"ttl"` // epoch seconds; 0 for never
 }
 
 // Entry is one status that the job has entered, with what was said about it.

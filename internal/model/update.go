@@ -35,7 +35,13 @@ type Update struct {
 	Metadata    map[string]string // an empty value removes the key
 	Owner       string
 	ReportEvery int64 // seconds
+	// Cancel asks that the attempt be stopped, and makes the update nothing
+	// else: of the rest only Attempt counts.
+	Cancel *Cancel
 }
+
+// Cancel is a wish that a job be stopped.
+type Cancel struct{ Reason string }
 
 // message is the text given, or none.
 func (u *Update) message() string {
@@ -55,7 +61,7 @@ func (u *Update) Normalize() (warnings []string, err error) {
 	status, known := ParseStatus(string(u.Status))
 	if known {
 		u.Status = status
-	} else {
+	} else if u.Cancel == nil {
 		problems.add("status", "must be one of %s", strings.Join(status.Values(), ", "))
 	}
 	if u.Attempt < 0 || u.Attempt > maxNumber {
@@ -83,5 +89,10 @@ func (u *Update) Normalize() (warnings []string, err error) {
 		c.cut("error message", &u.Error.Message, maxErrorMessage)
 	}
 	u.Metadata = c.metadata(u.Metadata)
+	if u.Cancel != nil {
+		cancel := *u.Cancel
+		c.cut("reason", &cancel.Reason, maxEntryText)
+		u.Cancel = &cancel
+	}
 	return c.warnings, problems.err()
 }

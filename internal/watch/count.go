@@ -19,8 +19,8 @@ const (
 
 // Counts is how many running jobs there are by liveness, of the newest 500.
 type Counts struct {
-	Live, Late, Stale int
-	More              bool // than were counted
+	Live, Stalled, Late, Stale int
+	More                       bool // than were counted
 }
 
 // View is a part of the jobs that somebody may see.
@@ -78,6 +78,8 @@ func (w *Watch) count(ctx context.Context, v View) (Counts, error) {
 		switch w.store.Liveness(r) {
 		case model.Live:
 			c.Live++
+		case model.Stalled:
+			c.Stalled++
 		case model.Late:
 			c.Late++
 		case model.Stale:
