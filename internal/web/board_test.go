@@ -41,7 +41,7 @@ func TestTheBoardShowsRunningJobsFirstAndIsKeptFresh(t *testing.T) {
 	require.Equal(t, []string{"runs-long", "done", "failed"}, b.rows())
 	require.Contains(t, b.text("#rows"), "30% · 3 of 10 epochs")
 	require.Contains(t, b.text("#rows"), "OOM: CUDA out of memory")
-	require.Equal(t, []string{"1", "live", "0", "late", "0", "stale"}, strings.Fields(b.text("#counts")))
+	require.Equal(t, []string{"1", "live", "0", "stalled", "0", "late", "0", "stale"}, strings.Fields(b.text("#counts")))
 	b.shoot("board")
 
 	b.eval(`document.querySelector("#rows a").focus()`)
@@ -76,8 +76,8 @@ func TestTheBoardIsFilteredByWhatTheAddressSays(t *testing.T) {
 	b.waits("the filter before", func() bool { return fmt.Sprint(b.rows()) == "[quiet failed]" })
 	require.Equal(t, "false", b.eval(`document.querySelector("[value=fail]").checked`))
 
-	b.waits("the count of late jobs", func() bool { return b.text("#counts a:nth-child(2) strong") == "1" })
-	b.click("#counts a:nth-child(2)")
+	b.waits("the count of late jobs", func() bool { return b.text("#counts .of-late strong") == "1" })
+	b.click("#counts .of-late")
 	b.waits("late alone", func() bool { return fmt.Sprint(b.rows()) == "[quiet]" })
 	require.Contains(t, b.text("#rows"), "! Started, late")
 	b.shoot("board-late")
@@ -89,6 +89,29 @@ func TestTheBoardIsFilteredByWhatTheAddressSays(t *testing.T) {
 	b.reads("#nothing", "There is no job nobody.")
 	b.eval(`(reset.click(), document.forms[0].owner.value = "nobody", document.forms[0].requestSubmit())`)
 	b.reads("#nothing", "No job is like that.")
+	b.stayed()
+}
+
+func TestAStalledJobIsCountedAndFoundOnTheBoard(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(s *service) { s.silence.StalledAfter = time.Second })
+	s.report("goes-on", "status", "in-progress", "progress", "1/2")
+	s.stall("stuck")
+	b := open(t, s.url+"/")
+	b.reads("#counts .of-stalled strong", "1")
+	b.reads("#rows", "‖ In progress, stalled")
+	b.reads("#rows [data-look=stalled]", "no progress for ")
+	require.Equal(t, "‖ 1 stalled, 2 running · statusd", b.eval("document.title"))
+	require.Contains(t, b.eval("icon.href"), "icon-stalled.svg")
+	b.shoot("board-stalled")
+	b.click("#counts .of-stalled")
+	b.waits("stuck alone", func() bool { return fmt.Sprint(b.rows()) == "[stuck]" })
+	require.Equal(t, "stalled", b.eval("document.forms[0].liveness.value"))
+	b.shoot("board-stalled-alone")
+
+	s.report("stuck", "status", "in-progress", "progress", "4/10")
+	b.reads("#nothing", "No job is like that.")
+	require.Equal(t, "2 running · statusd", b.eval("document.title"))
 	b.stayed()
 }
 
@@ -136,5 +159,5 @@ func TestABoardWhoseAddressIsWrongIsExplained(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	b := open(t, s.url+"/?liveness=dead")
-	b.reads("#banner", "liveness must be one of live, late, stale")
+	b.reads("#banner", "liveness must be one of live, stalled, late, stale")
 }

@@ -106,6 +106,24 @@ func TestSilenceIsShownWithoutAWrite(t *testing.T) {
 	b.stayed()
 }
 
+func TestAJobThatReportsWithoutProgressIsStalled(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(s *service) { s.silence.StalledAfter = time.Second })
+	b := open(t, s.url+"/jobs/stuck")
+	s.stall("stuck")
+	b.reads("#heard", "stalled: no progress for ")
+	require.Equal(t, "stalled", b.eval("job.dataset.look"))
+	require.Equal(t, "In progress", b.text("#verdict"), "it is no failure")
+	require.Equal(t, "‖ 30% stuck", b.eval("document.title"))
+	require.Contains(t, b.eval("icon.href"), "icon-stalled.svg")
+	require.Equal(t, "stuck: In progress, attempt 1, stalled", b.eval("said.textContent"))
+	b.shoot("job-stalled")
+	s.report("stuck", "status", "in-progress", "progress", "4/10 epochs")
+	b.reads("#heard", "updated")
+	require.Equal(t, "running", b.eval("job.dataset.look"))
+	b.stayed()
+}
+
 func TestAPageThatLosesTheServiceSaysSoAndComesBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)

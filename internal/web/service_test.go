@@ -162,6 +162,14 @@ func (s *service) report(id string, pairs ...string) {
 	require.Equal(s.t, 2, answer.StatusCode/100, "%s", body)
 }
 
+// stall has a job report for a second without progress.
+func (s *service) stall(id string) {
+	s.t.Helper()
+	s.report(id, "status", "in-progress", "progress", "3/10 epochs", "message", "loading shards")
+	time.Sleep(1100 * time.Millisecond)
+	s.report(id, "status", "in-progress")
+}
+
 func (s *service) delete(id string) {
 	s.t.Helper()
 	answer := s.send(http.MethodDelete, "/status/"+id, nil)

@@ -62,7 +62,7 @@ func TestThePagesAreSmallAndKeptByTheBrowser(t *testing.T) {
 	}
 	load("/")
 	load("/jobs/a")
-	for _, state := range []string{"waiting", "running", "late", "stale", "success", "fail", "board"} {
+	for _, state := range []string{"waiting", "running", "stalled", "late", "stale", "success", "fail", "cancelled", "board"} {
 		load("/assets/" + digest + "/icon-" + state + ".svg")
 	}
 	require.Less(t, total, 60_000)

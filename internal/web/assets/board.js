@@ -1,6 +1,6 @@
 // The page of all jobs.
 
-import { $, ask, backoff, figures, heard, icon, jitter, look, make, pause, show, signs, text, told } from "./common.js";
+import { $, ask, backoff, figures, heard, icon, jitter, look, make, pause, show, signs, state, text, told } from "./common.js";
 import { refused, signedIn, signIn } from "./session.js";
 
 const every = 5000; // between two looks
@@ -178,7 +178,7 @@ function render(page) {
 function count(running) {
   show($("counts"), Boolean(running));
   if (!running) return;
-  const names = ["live", "late", "stale"];
+  const names = ["live", "stalled", "late", "stale"];
   if ($("counts").children.length === 0) {
     $("counts").append(...names.map((name) => {
       const a = make("a", `of-${name === "live" ? "running" : name}`);
@@ -193,11 +193,12 @@ function count(running) {
     if (filter.get("liveness") === names[i]) a.setAttribute("aria-current", "true");
     else a.removeAttribute("aria-current");
   });
-  const troubled = running.late + running.stale;
-  icon(running.stale ? "stale" : running.late ? "late" : "board");
-  const alive = `${running.live + troubled}${running.more ? "+" : ""}`;
-  document.title = `${troubled ? `${signs.late} ${troubled} silent, ` : ""}${alive} running · statusd`;
-  const saying = `${alive} jobs running, ${running.late} late, ${running.stale} stale`;
+  const { live, stalled, late, stale } = running;
+  icon(stale ? "stale" : late ? "late" : stalled ? "stalled" : "board");
+  const alive = `${live + stalled + late + stale}${running.more ? "+" : ""}`;
+  const troubled = [late + stale && `${signs.late} ${late + stale} silent, `, stalled && `${signs.stalled} ${stalled} stalled, `];
+  document.title = `${troubled.filter(Boolean).join("")}${alive} running · statusd`;
+  const saying = `${alive} jobs running, ${stalled} stalled, ${late} late, ${stale} stale`;
   if ($("said").textContent !== saying) text($("said"), saying);
 }
 
@@ -246,7 +247,7 @@ function write(job) {
   text(name.firstChild, r.request_id);
   name.firstChild.href = `jobs/${encodeURIComponent(r.request_id)}`;
   const silent = r.liveness && r.liveness !== "live" ? `, ${r.liveness}` : "";
-  text(status.firstChild, `${signs[look(r)]} ${told[r.status]}${silent}`);
+  text(status.firstChild, `${signs[look(r)]} ${told[state(r)]}${silent}`);
   const { percent, count, value } = figures(r);
   show(progress.firstChild, value !== null && !r.terminal);
   progress.firstChild.value = value ?? 0;

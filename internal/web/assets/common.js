@@ -128,14 +128,18 @@ export function moment(time) {
 // look is how a record is shown, by colour, sign and icon.
 export function look(record) {
   if (!record) return "waiting";
-  if (record.terminal) return record.status;
+  if (record.terminal) return state(record);
   return record.liveness === "live" ? "running" : record.liveness;
 }
 
-export const signs = { waiting: "…", running: "▶", late: "!", stale: "?", success: "✓", fail: "✕" };
+export const signs = { waiting: "…", running: "▶", stalled: "‖", late: "!", stale: "?", success: "✓", fail: "✕", cancelled: "■" };
 
-// told names the statuses for people.
-export const told = { started: "Started", "in-progress": "In progress", success: "Success", fail: "Failed" };
+// state is the status of a record, or of an entry in its history; what ended
+// because somebody wanted it to is told from what failed.
+export const state = (of) => (of.status === "fail" && of.error?.code === "cancelled" ? "cancelled" : of.status);
+
+// told names the states for people.
+export const told = { started: "Started", "in-progress": "In progress", success: "Success", fail: "Failed", cancelled: "Cancelled" };
 
 export const icon = (name) => {
   const href = `${assets}icon-${name}.svg`;
@@ -154,11 +158,16 @@ export function figures(record) {
   return { percent, count, value: p.percent === undefined ? null : p.percent };
 }
 
-// heard says how fresh a record is: silence in words, once it is long.
+const since = (time) => now() - Date.parse(time);
+
+export const ago = (time) => (since(time) < 2000 ? "just now" : `${span(since(time))} ago`);
+
+// heard says how fresh a record is: silence, and standing still, in words, once
+// it is long.
 export function heard(record) {
-  const past = now() - Date.parse(record.terminal ? record.timestamp : record.updated_at);
-  if (record.liveness === "stale") return `no report for ${span(past)}`;
-  return past < 2000 ? "just now" : `${span(past)} ago`;
+  if (record.liveness === "stale") return `no report for ${span(since(record.updated_at))}`;
+  if (record.liveness === "stalled") return `no progress for ${span(since(record.progress.advanced_at))}`;
+  return ago(record.terminal ? record.timestamp : record.updated_at);
 }
 
 // say writes parts side by side; none can turn the direction of the next.

@@ -1,6 +1,6 @@
 // The page of one job.
 
-import { $, brief, figures, heard, icon, look, make, moment, now, say, show, signs, span, text, told } from "./common.js";
+import { $, brief, figures, heard, icon, look, make, moment, now, say, show, signs, span, state, text, told } from "./common.js";
 import { follow } from "./follow.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
@@ -19,17 +19,17 @@ follow(new URL(`../status/${encodeURIComponent(id)}`, location.href).href, {
     render();
     if (saying(record) !== before) text($("said"), saying(record));
   },
-  link(state, problem) {
-    link = state;
-    const away = state === "away";
+  link(how, problem) {
+    link = how;
+    const away = how === "away";
     show($("banner"), away);
     if (away) {
       const what = problem.status === 0 ? "Disconnected. " : "";
       text($("banner"), `${what}${problem.message} Trying again${asked ? "; below is what was known last" : ""}.`);
     }
     document.body.classList.toggle("away", away);
-    text($("link"), { live: "live", hidden: "paused", over: "over", away: "disconnected" }[state]);
-    $("link").dataset.link = state;
+    text($("link"), { live: "live", hidden: "paused", over: "over", away: "disconnected" }[how]);
+    $("link").dataset.link = how;
     title();
   },
 });
@@ -40,23 +40,22 @@ setInterval(tick, 1000);
 function saying(r) {
   if (!r) return `${id}: no report yet`;
   const silent = r.liveness && r.liveness !== "live" ? `, ${r.liveness}` : "";
-  return `${id}: ${told[r.status]}, attempt ${r.attempt}${silent}`;
+  return `${id}: ${told[state(r)]}, attempt ${r.attempt}${silent}`;
 }
 
 function title() {
-  const state = look(record);
   const percent = record && !record.terminal ? figures(record).percent : "";
-  const sign = link === "away" ? "⚠" : signs[state];
+  const sign = link === "away" ? "⚠" : signs[look(record)];
   const words = [sign, percent, id].filter(Boolean).join(" ");
   if (document.title !== words) document.title = words;
-  icon(state);
+  icon(look(record));
 }
 
 function render() {
   title();
   $("job").dataset.look = look(record);
   const r = record;
-  text($("verdict"), !r ? "Waiting for the first report" : told[r.status]);
+  text($("verdict"), !r ? "Waiting for the first report" : told[state(r)]);
   say($("facts"), r?.owner && `owner ${r.owner}`, r?.attempt > 1 && `attempt ${r.attempt}`,
     r?.report_every && `reports every ${brief(1000 * r.report_every)}`);
 
@@ -105,7 +104,7 @@ function entry(h) {
   const item = make("li");
   const when = make("time", "", moment(h.timestamp));
   when.dateTime = h.timestamp;
-  const what = make("b", `of-${h.status}`, told[h.status]);
+  const what = make("b", `of-${state(h)}`, told[state(h)]);
   item.append(when, what);
   const e = h.error;
   const why = make("span");
@@ -129,7 +128,8 @@ function linked(value) {
 // tick says anew what changes with time alone.
 function tick() {
   const r = record;
-  text($("heard"), r ? (r.terminal || r.liveness === "stale" ? "" : "updated ") + heard(r) : asked ? "This page comes alive with it." : "");
+  const leading = { live: "updated ", late: "updated ", stalled: "stalled: " }[r?.liveness] ?? "";
+  text($("heard"), r ? leading + heard(r) : asked ? "This page comes alive with it." : "");
   track(r);
   const eta = r?.eta && !r.terminal && r.liveness === "live" ? Date.parse(r.eta) - now() : 0;
   text($("eta"), eta > 0 ? `about ${brief(eta)} left, until ${moment(r.eta)}` : "");
@@ -144,10 +144,10 @@ function track(r) {
   const at = !r ? -1 : { started: 0, "in-progress": 1 }[r.status] ?? 2;
   [...$("track").children].forEach((stage, i) => {
     const [name, spent, when] = stage.children;
-    stage.className = at < 0 || i > at ? "ahead" : i < at ? (times[i] ? "done" : "skipped") : i === 2 ? r.status : "here";
+    stage.className = at < 0 || i > at ? "ahead" : i < at ? (times[i] ? "done" : "skipped") : i === 2 ? state(r) : "here";
     if (i === at) stage.setAttribute("aria-current", "step");
     else stage.removeAttribute("aria-current");
-    if (i === 2) text(name, r?.terminal ? told[r.status] : "Finished");
+    if (i === 2) text(name, r?.terminal ? told[state(r)] : "Finished");
     const until = times.slice(i + 1).find(Boolean) ?? (r?.terminal ? undefined : now());
     const total = Date.parse(times[2]) - Date.parse(times[0] ?? times[1]);
     text(spent, i === 2 ? (total >= 0 ? `in ${brief(total)}` : "") : times[i] && until ? brief(new Date(until) - Date.parse(times[i])) : "");
