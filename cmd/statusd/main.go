@@ -22,14 +22,16 @@ func main() {
 		ballast = make([]byte, ballastBytes)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
-	go func() {
-		<-signals
-		stop() // in an orderly way
-		<-signals
-		os.Exit(exitFailed) // at once
-	}()
+	if len(os.Args) < 2 || os.Args[1] != "run" { // whose signals are for what it runs
+		signals := make(chan os.Signal, 2)
+		signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+		go func() {
+			<-signals
+			stop() // in an orderly way
+			<-signals
+			os.Exit(exitFailed) // at once
+		}()
+	}
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	runtime.KeepAlive(ballast)
 	os.Exit(code)

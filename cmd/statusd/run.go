@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/statusd/statusd/client"
 	"github.com/statusd/statusd/internal/config"
 )
 
@@ -24,18 +25,32 @@ const (
 type command struct {
 	words, meaning string
 	run            func(ctx context.Context, c config.Config, args []string, stdout, stderr io.Writer) error
-	takes          bool // arguments; their faults are a usageError
+	takes          bool                                          // arguments; their faults are a usageError
+	ask            func(ctx context.Context, c clientCall) error // instead of run; takes arguments
 }
 
+// clientCall is the call of a command that asks a service, or tells it,
+// wherever that is. It reads nothing that configures one.
+type clientCall struct {
+	args           []string
+	getenv         func(string) string
+	stdout, stderr io.Writer
+}
+
+// exitError is an exit code of which everything has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 var commands = []command{
-	{"serve", "serve the API (also without any command)", serve, false},
-	{"table create", "create the table with its indexes, or what of it is missing", tableCreate, false},
-	{"table migrate", "carry records of the older layout into the present one", tableMigrate, false},
-	{"table describe", "show what the store has under the table's name", tableDescribe, false},
-	{"token new", "make a random token, and the line of STATUSD_TOKENS that has it accepted", tokenNew, true},
-	{"token issue", "sign a token for one job, prefix or owner, by STATUSD_SIGNING_KEYS", tokenIssue, true},
-	{"token key", "make a key, a line of STATUSD_SIGNING_KEYS", tokenKey, false},
-	{"healthcheck", "ask a running service on this machine whether it is up", healthcheck, false},
+	{"serve", "serve the API (also without any command)", serve, false, nil},
+	{"table create", "create the table with its indexes, or what of it is missing", tableCreate, false, nil},
+	{"table migrate", "carry records of the older layout into the present one", tableMigrate, false, nil},
+	{"table describe", "show what the store has under the table's name", tableDescribe, false, nil},
+	{"token new", "make a random token, and the line of STATUSD_TOKENS that has it accepted", tokenNew, true, nil},
+	{"token issue", "sign a token for one job, prefix or owner, by STATUSD_SIGNING_KEYS", tokenIssue, true, nil},
+	{"token key", "make a key, a line of STATUSD_SIGNING_KEYS", tokenKey, false, nil},
+	{"healthcheck", "ask a running service on this machine whether it is up", healthcheck, false, nil},
 }
 
 // usageError is a command that was called in a way that it can't be.
@@ -57,7 +72,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	var rest []string
 	at := slices.IndexFunc(commands, func(c command) bool {
 		n := len(strings.Fields(c.words))
-		if len(args) < n || strings.Join(args[:n], " ") != c.words || len(args) > n && !c.takes {
+		if len(args) < n || strings.Join(args[:n], " ") != c.words || len(args) > n && !c.takes && c.ask == nil {
 			return false
 		}
 		rest = args[n:]
@@ -68,15 +83,24 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		usage(stderr)
 		return exitUsage
 	}
-	c, err := config.Load(environ, commands[at].words == "serve")
-	var faults config.FaultsError
-	if errors.As(err, &faults) {
-		for _, f := range faults {
-			fmt.Fprintf(stderr, "statusd: %s %s\n", f.Variable, f.Reason)
+	var err error
+	if ask := commands[at].ask; ask != nil {
+		err = ask(ctx, clientCall{rest, lookup(environ), stdout, stderr})
+	} else {
+		c, bad := config.Load(environ, commands[at].words == "serve")
+		var faults config.FaultsError
+		if errors.As(bad, &faults) {
+			for _, f := range faults {
+				fmt.Fprintf(stderr, "statusd: %s %s\n", f.Variable, f.Reason)
+			}
+			return exitUsage
 		}
-		return exitUsage
+		err = commands[at].run(ctx, c, rest, stdout, stderr)
 	}
-	switch err := commands[at].run(ctx, c, rest, stdout, stderr); {
+	var exit exitError
+	switch {
+	case errors.As(err, &exit):
+		return int(exit)
 	case errors.Is(err, flag.ErrHelp):
 	case errors.As(err, new(usageError)):
 		fmt.Fprintf(stderr, "statusd %s: %s\n", commands[at].words, err)
@@ -89,16 +113,32 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return exitOK
 }
 
+// lookup is os.Getenv for this environment, in which the last one counts.
+func lookup(environ []string) func(string) string {
+	return func(name string) (value string) {
+		for _, pair := range environ {
+			if rest, ok := strings.CutPrefix(pair, name+"="); ok {
+				value = rest
+			}
+		}
+		return value
+	}
+}
+
 func usage(w io.Writer) {
 	fmt.Fprint(w, "statusd tracks the status of model training jobs.\n\nCommands:\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range commands {
 		fmt.Fprintf(t, "  statusd %s\t%s\n", c.words, c.meaning)
-		if c.takes {
+		if c.takes || c.ask != nil {
 			fmt.Fprintf(t, "\t  statusd %s -h tells what it takes\n", c.words)
 		}
 	}
 	fmt.Fprintf(t, "  statusd version\tprint the version\n  statusd help\tprint this\n")
 	_ = t.Flush() // what can't be printed can't be complained about either
-	fmt.Fprintf(w, "\nVariables of the environment, their defaults and meaning:\n%s", config.Usage())
+	fmt.Fprint(w, "\nVariables that say to run, get, watch, list and cancel where the service is:\n"+
+		"  STATUSD_SERVER      its URL, "+client.DefaultServer+" if not set\n"+
+		"  STATUSD_TOKEN       the token to show\n"+
+		"  STATUSD_TOKEN_FILE  or the file with it\n")
+	fmt.Fprintf(w, "\nVariables that configure a service, their defaults and meaning:\n%s", config.Usage())
 }

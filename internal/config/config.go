@@ -122,9 +122,10 @@ func Load(environ []string, serves bool) (Config, error) {
 	return Config{}, faults
 }
 
-// notOurs are variables that others set: our tests, and Kubernetes, which tells
-// pods where the services beside them are, such as one named statusd.
-var notOurs = regexp.MustCompile(`^TEST_|^(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|^(\w+_)?PORT=\w+://`)
+// notOurs are variables for others than the service: for its clients, which may
+// be told by the same environment; for our tests; and those by which Kubernetes
+// tells pods where the services beside them are, such as one named statusd.
+var notOurs = regexp.MustCompile(`^(SERVER|TOKEN|TOKEN_FILE|REQUEST_ID|ATTEMPT|OWNER|PROGRESS)=|^TEST_|^(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|^(\w+_)?PORT=\w+://`)
 
 // pick finds our variables, and the faults of those that nothing reads, most
 // likely mistyped, or that are empty, most likely by a slip as well.
