@@ -225,7 +225,7 @@ function blank() {
   name.scope = "row";
   name.append(make("a"));
   const status = make("td");
-  status.append(make("span", "pill"));
+  status.append(make("span", "pill"), make("small"));
   const progress = make("td");
   const meter = make("progress");
   meter.max = 100;
@@ -248,6 +248,7 @@ function write(job) {
   name.firstChild.href = `jobs/${encodeURIComponent(r.request_id)}`;
   const silent = r.liveness && r.liveness !== "live" ? `, ${r.liveness}` : "";
   text(status.firstChild, `${signs[look(r)]} ${told[state(r)]}${silent}`);
+  text(status.lastChild, r.cancel_requested_at && !r.terminal ? "asked to stop" : "");
   const { percent, count, value } = figures(r);
   show(progress.firstChild, value !== null && !r.terminal);
   progress.firstChild.value = value ?? 0;

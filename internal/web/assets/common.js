@@ -37,14 +37,16 @@ export class Problem extends Error {
   }
 }
 
-// ask gets JSON: {status, body, etag}; the body is undefined with 304 and 404.
-export async function ask(url, { etag, signal, patience = 15000 } = {}) {
+// ask gets JSON, or posts a form for it: {status, body, etag}; the body is
+// undefined with 304 and 404.
+export async function ask(url, { etag, form, signal, patience = 15000 } = {}) {
   const sent = Date.now();
   const signals = [AbortSignal.timeout(patience)];
   if (signal) signals.push(signal);
   let response, body;
   try {
     response = await fetch(url, {
+      ...(form && { method: "POST", body: new URLSearchParams(form) }),
       headers: { Accept: "application/json", ...(etag && { "If-None-Match": etag }), ...credentials() },
       cache: "no-store",
       signal: AbortSignal.any(signals),

@@ -1,6 +1,6 @@
 // The page of one job.
 
-import { $, brief, figures, heard, icon, look, make, moment, now, say, show, signs, span, state, text, told } from "./common.js";
+import { $, ago, ask, brief, figures, heard, icon, look, make, moment, now, Problem, say, show, signs, span, state, text, told } from "./common.js";
 import { follow } from "./follow.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
@@ -11,14 +11,10 @@ let record; // undefined: there is none
 let asked = false; // whether that is known
 let link = "connecting";
 
-follow(new URL(`../status/${encodeURIComponent(id)}`, location.href).href, {
-  record(found) {
-    const before = asked ? saying(record) : undefined;
-    record = found;
-    asked = true;
-    render();
-    if (saying(record) !== before) text($("said"), saying(record));
-  },
+const url = new URL(`../status/${encodeURIComponent(id)}`, location.href).href;
+
+follow(url, {
+  record: learn,
   link(how, problem) {
     link = how;
     const away = how === "away";
@@ -36,12 +32,24 @@ follow(new URL(`../status/${encodeURIComponent(id)}`, location.href).href, {
 
 setInterval(tick, 1000);
 
+function learn(found) {
+  const before = asked ? saying(record) : undefined;
+  record = found;
+  asked = true;
+  render();
+  if (saying(record) !== before) text($("said"), saying(record));
+}
+
 // saying is what a screen reader is told when it changes.
 function saying(r) {
   if (!r) return `${id}: no report yet`;
   const silent = r.liveness && r.liveness !== "live" ? `, ${r.liveness}` : "";
-  return `${id}: ${told[state(r)]}, attempt ${r.attempt}${silent}`;
+  return `${id}: ${told[state(r)]}, attempt ${r.attempt}${silent}${wanted(r) ? ", asked to stop" : ""}`;
 }
+
+// wanted tells whether somebody has asked the job to stop, unless it ended
+// otherwise.
+const wanted = (r) => r.cancel_requested_at && (!r.terminal || state(r) === "cancelled");
 
 function title() {
   const percent = record && !record.terminal ? figures(record).percent : "";
@@ -70,6 +78,11 @@ function render() {
 
   show($("message"), Boolean(r?.message));
   text($("message"), r?.message ?? "");
+
+  show($("asked"), Boolean(r && wanted(r)));
+  show($("stop"), Boolean(r && !r.terminal && !r.cancel_requested_at));
+  if ($("stop").hidden) $("stop").open = false;
+  if (!$("stop").open) unasked("");
 
   const e = r?.error;
   show($("error"), Boolean(e));
@@ -130,6 +143,7 @@ function tick() {
   const r = record;
   const leading = { live: "updated ", late: "updated ", stalled: "stalled: " }[r?.liveness] ?? "";
   text($("heard"), r ? leading + heard(r) : asked ? "This page comes alive with it." : "");
+  say($("asked"), r?.cancel_requested_at && `Asked to stop ${ago(r.cancel_requested_at)}`, r?.cancel_reason);
   track(r);
   const eta = r?.eta && !r.terminal && r.liveness === "live" ? Date.parse(r.eta) - now() : 0;
   text($("eta"), eta > 0 ? `about ${brief(eta)} left, until ${moment(r.eta)}` : "");
@@ -154,4 +168,34 @@ function track(r) {
     text(when, times[i] ? moment(times[i]) : "");
     if (times[i]) when.dateTime = times[i];
   });
+}
+
+// Asking the job to stop. It is the attempt that was on the page when the form
+// was opened, and no later one.
+let attempt;
+
+$("ask").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  text($("askNow"), "Asking …");
+  try {
+    const { body } = await ask(`${url}/cancel`, { form: { attempt, reason: $("reason").value.trim() } });
+    if (!body) throw new Problem("There is no such job any more.");
+    if (body.version > record?.version) learn(body);
+    $("reason").value = "";
+    $("asked").focus(); // the form is gone
+  } catch (problem) {
+    unasked({
+      terminal: "It is over already.",
+      superseded: `Attempt ${attempt} is over, and a later one has begun. Ask again to stop that one.`,
+    }[problem.code] ?? problem.message);
+  }
+  text($("askNow"), "Ask it to stop");
+});
+
+// unasked says why the job was not asked; from now on it is about the attempt
+// that is on the page.
+function unasked(why) {
+  attempt = record?.attempt;
+  show($("unasked"), why !== "");
+  text($("unasked"), why);
 }

@@ -100,7 +100,7 @@ function build() {
   document.querySelector("main").prepend(form);
 }
 
-// tell says who is signed in.
+// tell says who is signed in, and has the page offer what they may do.
 async function tell() {
   const who = $("who");
   if (shared) {
@@ -109,7 +109,9 @@ async function tell() {
     return;
   }
   const { body } = await ask(session).catch(() => ({}));
-  if (!body || body.open) {
+  if (!body) return; // it is asked for again with the next answer
+  document.body.classList.toggle("writer", body.scope !== "read");
+  if (body.open) {
     who.replaceChildren(make("span"));
     show(who, false);
     return;
