@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/statusd/statusd/internal/auth"
+	"github.com/statusd/statusd/internal/human"
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
 	"github.com/statusd/statusd/internal/watch"
@@ -240,5 +241,5 @@ func (p problem) line() string {
 		fmt.Fprintf(&b, " Next attempt: %d.", p.NextAttempt)
 	}
 	fmt.Fprintf(&b, " (trace %s)", p.TraceID)
-	return harmless(b.String()) // field names are the client's
+	return human.Harmless(b.String()) // field names are the client's
 }

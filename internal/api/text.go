@@ -2,10 +2,10 @@ package api
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/statusd/statusd/internal/human"
 	"github.com/statusd/statusd/internal/model"
 	"github.com/statusd/statusd/internal/store"
 )
@@ -26,21 +26,21 @@ func lineOf(r model.Record, liveness model.Liveness, now time.Time) string {
 		parts = append(parts, fmt.Sprintf("attempt %d", r.Attempt))
 	}
 	if liveness == "" {
-		parts = append(parts, "ended "+span(now.Sub(r.Timestamp))+" ago")
+		parts = append(parts, "ended "+human.Span(now.Sub(r.Timestamp))+" ago")
 	} else {
-		parts = append(parts, fmt.Sprintf("%s, reported %s ago", liveness, span(now.Sub(r.UpdatedAt))))
+		parts = append(parts, fmt.Sprintf("%s, reported %s ago", liveness, human.Span(now.Sub(r.UpdatedAt))))
 		if liveness == model.Stalled {
-			parts = append(parts, "no progress for "+span(now.Sub(r.Progress.AdvancedAt)))
+			parts = append(parts, "no progress for "+human.Span(now.Sub(r.Progress.AdvancedAt)))
 		}
 		if !r.CancelRequestedAt.IsZero() {
-			asked := "asked to stop " + span(now.Sub(r.CancelRequestedAt)) + " ago"
+			asked := "asked to stop " + human.Span(now.Sub(r.CancelRequestedAt)) + " ago"
 			if r.CancelReason != "" {
 				asked += ": " + r.CancelReason
 			}
 			parts = append(parts, asked)
 		}
 		if eta, ok := r.ETA(); ok && eta.After(now) {
-			parts = append(parts, "about "+span(eta.Sub(now))+" left")
+			parts = append(parts, "about "+human.Span(eta.Sub(now))+" left")
 		}
 	}
 	if e := r.Error; e != nil {
@@ -49,7 +49,7 @@ func lineOf(r model.Record, liveness model.Liveness, now time.Time) string {
 	if r.Message != "" {
 		parts = append(parts, r.Message)
 	}
-	return harmless(strings.Join(parts, "  "))
+	return human.Harmless(strings.Join(parts, "  "))
 }
 
 // progressText is like "30% (3/10 epochs)".
@@ -58,9 +58,9 @@ func progressText(r model.Record) string {
 	if p == nil {
 		return ""
 	}
-	count := number(p.Current)
+	count := human.Number(p.Current)
 	if p.Total != nil {
-		count += "/" + number(*p.Total)
+		count += "/" + human.Number(*p.Total)
 	}
 	if p.Unit != "" && p.Unit != "%" {
 		count += " " + p.Unit
@@ -70,9 +70,9 @@ func progressText(r model.Record) string {
 	case !ok:
 		return count
 	case p.Unit == "%":
-		return number(percent) + "%"
+		return human.Number(percent) + "%"
 	}
-	return fmt.Sprintf("%s%% (%s)", number(percent), count)
+	return fmt.Sprintf("%s%% (%s)", human.Number(percent), count)
 }
 
 // errorText is like "OOM (exit code 137): out of memory".
@@ -88,38 +88,6 @@ func errorText(e *model.Error) string {
 		return e.Message
 	}
 	return text + ": " + e.Message
-}
-
-func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
-// span writes a time span as people say it: 4s, 12m, 3h, 5d.
-func span(d time.Duration) string {
-	day := 24 * time.Hour
-	switch {
-	case d < time.Minute:
-		return strconv.FormatInt(int64(max(d, 0)/time.Second), 10) + "s"
-	case d < time.Hour:
-		return strconv.FormatInt(int64(d/time.Minute), 10) + "m"
-	case d < 2*day:
-		return strconv.FormatInt(int64(d/time.Hour), 10) + "h"
-	}
-	return strconv.FormatInt(int64(d/day), 10) + "d"
-}
-
-// harmless escapes what a terminal would not print but obey, and what hides
-// or turns text: control characters, also those above 0x7f, line ends, and
-// the marks of writing direction.
-func harmless(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRune(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
 }
 
 func join[T ~string](values []T) string {

@@ -1,0 +1,24 @@
+package human
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTextCannotMoveTheCursorOrTurnTheLine(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, `a\nb\x1b[2J\u202egnp\u009b\u2028`, Harmless("a\nb\x1b[2J\u202egnp\u009b\u2028"))
+	require.Equal(t, `Übung 3/10 "ok" \ 🍕`, Harmless(`Übung 3/10 "ok" \ 🍕`))
+}
+
+func TestSpansAreSaidAsPeopleDo(t *testing.T) {
+	t.Parallel()
+	for want, d := range map[string]time.Duration{
+		"0s": -time.Second, "59s": 59900 * time.Millisecond, "1m": 119 * time.Second, "3h": 3*time.Hour + 59*time.Minute,
+		"47h": 47 * time.Hour, "2d": 48 * time.Hour,
+	} {
+		require.Equal(t, want, Span(d))
+	}
+}
