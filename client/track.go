@@ -85,18 +85,26 @@ func (j *Job) Progress(p Progress, message string) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if ok {
-		j.progress = &p
-	}
 	if message != "" {
 		j.message = message
 	}
+	if !ok {
+		return
+	}
+	j.progress = &p
 	if !j.running {
 		select {
 		case j.first <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// Say has the next report come with a message.
+func (j *Job) Say(message string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.message = message
 }
 
 // Cancelled is closed when the service says that somebody wants the attempt to
@@ -210,7 +218,13 @@ func (j *Job) next() Update {
 // if there is to be one.
 func (j *Job) settle(status Status, a Answer, err error) (wait time.Duration, more bool) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	var told func()
+	defer func() {
+		j.mu.Unlock()
+		if told != nil {
+			told() // by who may call the job's methods
+		}
+	}()
 	record := &a.Record
 	var no *Error
 	if errors.As(err, &no) {
@@ -236,7 +250,7 @@ func (j *Job) settle(status Status, a Answer, err error) (wait time.Duration, mo
 	if j.troubled != (trouble != nil) {
 		j.troubled = trouble != nil
 		if j.tracking.Trouble != nil {
-			j.tracking.Trouble(trouble)
+			told = func() { j.tracking.Trouble(trouble) }
 		}
 	}
 	if err != nil || over {

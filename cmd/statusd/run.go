@@ -44,6 +44,7 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 var commands = []command{
 	{"serve", "serve the API (also without any command)", serve, false, nil},
+	{"run", "run a command, and report how it does", nil, false, wrapCommand},
 	{"table create", "create the table with its indexes, or what of it is missing", tableCreate, false, nil},
 	{"table migrate", "carry records of the older layout into the present one", tableMigrate, false, nil},
 	{"table describe", "show what the store has under the table's name", tableDescribe, false, nil},
