@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # needed later, and not to be begun by the thread that reports: a fork would copy it half done
 import http.client
 import io
 import json
