@@ -111,7 +111,7 @@ func TestAStalledJobIsCountedAndFoundOnTheBoard(t *testing.T) {
 
 	s.report("stuck", "status", "in-progress", "progress", "4/10")
 	b.reads("#nothing", "No job is like that.")
-	require.Equal(t, "2 running · statusd", b.eval("document.title"))
+	b.waits("the count", func() bool { return b.eval("document.title") == "2 running · statusd" })
 	b.stayed()
 }
 
