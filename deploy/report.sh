@@ -8,13 +8,13 @@
 # training under set -e, and it never takes longer than 30 seconds, or 3 for
 # in-progress: of those there will be another. Needs curl 7.71 or later.
 #
-# STATUS_URL      where statusd is (http://127.0.0.1:8080)
-# STATUS_ATTEMPT  which try at the job this is: a scheduler's retry counter, or
+# STATUSD_SERVER   where statusd is (http://127.0.0.1:8080)
+# STATUSD_ATTEMPT  which try at the job this is: a scheduler's retry counter, or
 #                  date +%s, taken once when the worker starts. The number of a
 #                  later try is higher. It makes a report safe to repeat.
-# STATUS_TOKEN    the token to report with, where statusd asks for one
+# STATUSD_TOKEN    the token to report with, where statusd asks for one
 set -u
-url=${STATUS_URL:-http://127.0.0.1:8080}/status/${1:?REQUEST_ID is missing}
+url=${STATUSD_SERVER:-http://127.0.0.1:8080}/status/${1:?REQUEST_ID is missing}
 status=${2:?STATUS is missing}
 shift 2
 
@@ -30,9 +30,9 @@ in-progress) set -- --max-time 3 "$@" ;;
 esac
 
 # Others can see a command's arguments, so that the token is none.
-answer=$(printf '%s' "${STATUS_TOKEN:+Authorization: Bearer $STATUS_TOKEN}" |
+answer=$(printf '%s' "${STATUSD_TOKEN:+Authorization: Bearer $STATUSD_TOKEN}" |
     curl --silent --show-error --header 'Accept: text/plain' --header @- \
-    --data-urlencode "status=$status" ${STATUS_ATTEMPT:+--data-urlencode "attempt=$STATUS_ATTEMPT"} \
+    --data-urlencode "status=$status" ${STATUSD_ATTEMPT:+--data-urlencode "attempt=$STATUSD_ATTEMPT"} \
     "$@" "$url" 2>&1) || answer="$answer
 $status was not reported: ${answer##*: }"
 printf 'statusd: %s\n' "${answer##*
