@@ -15,6 +15,7 @@ type asking struct {
 	clientCall
 	set    *flag.FlagSet
 	server string
+	about  string // the command, for who asks for help
 }
 
 func (c clientCall) asking(name string) *asking {
@@ -57,14 +58,22 @@ func (a *asking) help(names []string) {
 	fmt.Fprintln(a.stdout, " takes:")
 	a.set.SetOutput(a.stdout)
 	a.set.PrintDefaults()
+	if a.about != "" {
+		fmt.Fprintf(a.stdout, "\n%s\n", a.about)
+	}
 }
 
 // client is for the service that the arguments name, or the environment.
 func (a *asking) client(retrying func(error)) (*client.Client, error) {
+	config := a.config()
+	config.Retrying = retrying
+	return client.New(config)
+}
+
+func (a *asking) config() client.Config {
 	config := client.FromEnvironment(a.getenv)
 	if a.server != "" {
 		config.Server = a.server
 	}
-	config.Retrying = retrying
-	return client.New(config)
+	return config
 }

@@ -51,6 +51,10 @@ var commands = []command{
 	{"token new", "make a random token, and the line of STATUSD_TOKENS that has it accepted", tokenNew, true, nil},
 	{"token issue", "sign a token for one job, prefix or owner, by STATUSD_SIGNING_KEYS", tokenIssue, true, nil},
 	{"token key", "make a key, a line of STATUSD_SIGNING_KEYS", tokenKey, false, nil},
+	{"get", "tell of a job", nil, false, getJob},
+	{"watch", "follow a job until it is over, and exit by its outcome", nil, false, watchJob},
+	{"list", "tell of many jobs, the newest first", nil, false, listJobs},
+	{"cancel", "ask a running job to stop", nil, false, cancelJob},
 	{"healthcheck", "ask a running service on this machine whether it is up", healthcheck, false, nil},
 }
 
