@@ -62,7 +62,7 @@ func sheetOf(r client.Record, now time.Time) string {
 	case !r.Terminal:
 		s.row("liveness", seenOf(r, now))
 	}
-	s.row("progress", line(barOf(r, 20), leftOf(r, now)))
+	s.row("progress", spaced(barOf(r, 20), leftOf(r, now)))
 	s.row("message", strings.Split(r.Message, "\n")...)
 	s.row("cancel", askedOf(r, now))
 	if r.Error != nil {
@@ -78,7 +78,7 @@ func sheetOf(r client.Record, now time.Time) string {
 		s.row("started", moment(start))
 	}
 	if r.Terminal {
-		s.row("ended", line(moment(r.Timestamp), tookOf(r)))
+		s.row("ended", spaced(moment(r.Timestamp), tookOf(r)))
 	} else {
 		s.row("reported", moment(r.UpdatedAt))
 	}
@@ -99,7 +99,7 @@ func historyOf(r client.Record) (lines []string) {
 	}
 	for _, e := range entries {
 		at := client.Record{Attempt: e.Attempt, Error: e.Error}
-		lines = append(lines, line(local(e.Timestamp), string(e.Status), attemptOf(at), wrongOf(at), e.Message))
+		lines = append(lines, spaced(local(e.Timestamp), string(e.Status), attemptOf(at), wrongOf(at), e.Message))
 	}
 	return lines
 }

@@ -82,7 +82,7 @@ func (c clientCall) table(records []client.Record, now time.Time) string {
 		if r.Attempt > 1 {
 			status += ", " + attemptOf(r)
 		}
-		cells := []string{r.RequestID, status, progressOf(r), seenOf(r, now), r.Owner, line(askedOf(r, now), wrongOf(r), r.Message)}
+		cells := []string{r.RequestID, status, progressOf(r), seenOf(r, now), r.Owner, spaced(askedOf(r, now), wrongOf(r), r.Message)}
 		for i, cell := range cells {
 			cells[i] = human.Harmless(cell)
 		}

@@ -18,8 +18,8 @@ import (
 // What is told of a job comes from whoever reports it: it has to pass
 // human.Harmless before it is printed.
 
-// line joins what is not empty.
-func line(parts ...string) string {
+// spaced joins what is not empty.
+func spaced(parts ...string) string {
 	var b strings.Builder
 	for _, part := range parts {
 		if part != "" && b.Len() > 0 {
@@ -32,7 +32,7 @@ func line(parts ...string) string {
 
 // lineOf tells of a job what a person would care about.
 func lineOf(r client.Record, now time.Time) string {
-	return line(r.RequestID, string(r.Status), attemptOf(r), progressOf(r), leftOf(r, now), seenOf(r, now), tookOf(r),
+	return spaced(r.RequestID, string(r.Status), attemptOf(r), progressOf(r), leftOf(r, now), seenOf(r, now), tookOf(r),
 		askedOf(r, now), wrongOf(r), r.Message)
 }
 

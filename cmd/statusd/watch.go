@@ -226,13 +226,13 @@ func (w *watcher) draw() {
 		return
 	}
 	columns := columnsOf(w.screen)
-	text := line(w.id, state)
+	text := spaced(w.id, state)
 	if r := w.record; r != nil {
 		stages, bar := string(r.Status), 10
 		if columns >= 100 {
 			stages, bar = cmp.Or(stagesOf(*r), stages), 20
 		}
-		text = line(r.RequestID, stages, attemptOf(*r), barOf(*r, bar), leftOf(*r, now),
+		text = spaced(r.RequestID, stages, attemptOf(*r), barOf(*r, bar), leftOf(*r, now),
 			cmp.Or(state, seenOf(*r, now)), askedOf(*r, now), r.Message)
 	}
 	fmt.Fprintf(w.screen, "\r%s\x1b[K", cut(text, columns-1)) // after the last column some terminals turn the line
