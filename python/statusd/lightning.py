@@ -43,7 +43,8 @@ class StatusdCallback(Reporter, Callback):
     @hook
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         self._progress(*self._where(trainer, 1.0), line(trainer.callback_metrics) if trainer.is_global_zero else None)
-        trainer.should_stop = trainer.should_stop or trainer.strategy.broadcast(self._is_cancelled())
+        stop = trainer.strategy.broadcast(self._is_cancelled())  # asked by all, whatever else there is to stop for
+        trainer.should_stop = trainer.should_stop or stop
 
     @hook
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:

@@ -214,11 +214,11 @@ class Case(unittest.TestCase):
         if not _shared:
             _shared.append(Service().start())
         self.service = _shared[0]
-        self.id = f"{self._testMethodName}-{os.urandom(3).hex()}"
+        self.name = f"{self._testMethodName}-{os.urandom(3).hex()}"
         self.options: Dict[str, Any] = {"server": self.service.url, "interval": 0.1, "attempt": 1}
 
     def record(self) -> Dict[str, Any]:
-        return self.service.record(self.id)
+        return self.service.record(self.name)
 
     def await_record(self, condition: Callable[[Dict[str, Any]], Any]) -> Dict[str, Any]:
         until(lambda: condition(self.record() or {"status": None}))
@@ -231,7 +231,7 @@ class Case(unittest.TestCase):
 
     def python(self, code: str, **environ: str) -> subprocess.Popen[str]:
         """Runs a program of its own, in which id and options are set as here."""
-        head = f"import os, signal, sys, time, statusd\nid, options = {self.id!r}, {self.options!r}\n"
+        head = f"import os, signal, sys, time, statusd\nid, options = {self.name!r}, {self.options!r}\n"
         # Nothing of ours may be left open, or look like it.
         process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", head + textwrap.dedent(code)], text=True,

@@ -15,7 +15,7 @@ from tests.support import Case, Stub, until
 
 class Flow(Case):
     def test_success(self) -> None:
-        with statusd.track(self.id, total=3, unit="epoch", owner="vision", metadata={"commit": "abc"}, **self.options) as job:
+        with statusd.track(self.name, total=3, unit="epoch", owner="vision", metadata={"commit": "abc"}, **self.options) as job:
             self.assertTrue(job.reporting)
             until(lambda: self.record().get("status") == "in-progress")
             self.assertEqual(self.record()["progress"]["current"], 0)
@@ -33,7 +33,7 @@ class Flow(Case):
 
     def test_exception(self) -> None:
         with self.assertRaisesRegex(ValueError, "boom"):
-            with statusd.track(self.id, **self.options) as job:
+            with statusd.track(self.name, **self.options) as job:
                 job.progress(2)
                 raise ValueError("boom\nand more")
         record = self.record()
@@ -61,15 +61,15 @@ class Flow(Case):
             (GeneratorExit(), "fail", {"code": "GeneratorExit", "message": "GeneratorExit"}),
         ):
             with self.subTest(repr(type(error))):
-                self.id += "-"
+                self.name += "-"
                 with self.assertRaises(type(error)):
-                    with statusd.track(self.id, **self.options):
+                    with statusd.track(self.name, **self.options):
                         raise error
                 self.assertEqual(self.record()["status"], status)
                 self.assertEqual(self.record().get("error"), told)
 
     def test_without_a_block(self) -> None:
-        job = statusd.track(self.id, **self.options).start()
+        job = statusd.track(self.name, **self.options).start()
         self.assertIs(job.start(), job)
         job.fail("no data", code="ENODATA", exit_code=7)
         job.success()  # too late
@@ -78,13 +78,13 @@ class Flow(Case):
 
     def test_success_stands(self) -> None:
         with self.assertRaises(ZeroDivisionError):
-            with statusd.track(self.id, **self.options) as job:
+            with statusd.track(self.name, **self.options) as job:
                 job.success()
                 job.progress(1 / 0)
         self.assertEqual(self.record()["status"], "success")
 
     def test_it_beats_by_itself(self) -> None:
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             job.progress(1, 4, message="a long step")
             record = self.await_record(lambda record: record["status"] == "in-progress")
             later = self.await_record(lambda now: now["version"] >= record["version"] + 3)
@@ -94,7 +94,7 @@ class Flow(Case):
     def test_progress_is_thinned(self) -> None:
         self.options["interval"] = 0.5
         began = time.monotonic()
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             n = 0
             while time.monotonic() < began + 1.2:
                 n += 1
@@ -102,10 +102,10 @@ class Flow(Case):
             took = time.monotonic() - began
         self.assertEqual(self.record()["progress"]["current"], n)
         # The start, the first progress at once, one each interval, the end.
-        self.assertLessEqual(self.service.requests(self.id), 3 + took / 0.5)
+        self.assertLessEqual(self.service.requests(self.name), 3 + took / 0.5)
 
     def test_what_is_said_from_many_threads(self) -> None:
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             threads = [threading.Thread(target=lambda: [job.progress(n) for n in range(2000)]) for _ in range(4)]
             for thread in threads:
                 thread.start()
@@ -119,26 +119,26 @@ class Flow(Case):
         self.assertEqual(record["metadata"], {"log": "https://example.com/1"})
 
     def test_two_jobs_at_once(self) -> None:
-        with statusd.track(self.id, **self.options) as outer, statusd.track(self.id + "-inner", **self.options) as inner:
+        with statusd.track(self.name, **self.options) as outer, statusd.track(self.name + "-inner", **self.options) as inner:
             outer.progress(1)
             inner.progress(2)
         self.assertEqual(self.record()["progress"]["current"], 1)
-        self.assertEqual(self.service.record(self.id + "-inner")["progress"]["current"], 2)
+        self.assertEqual(self.service.record(self.name + "-inner")["progress"]["current"], 2)
 
     def test_the_next_attempt(self) -> None:
-        self.service.ask("POST", "/status/" + self.id, {"status": "fail", "attempt": 1})
-        with self.warned() as warnings, statusd.track(self.id, **self.options) as job:
+        self.service.ask("POST", "/status/" + self.name, {"status": "fail", "attempt": 1})
+        with self.warned() as warnings, statusd.track(self.name, **self.options) as job:
             until(lambda: not job.reporting)
         self.assertIn("is over already", warnings[0])
         self.options["attempt"] = 2
-        with statusd.track(self.id, **self.options):
+        with statusd.track(self.name, **self.options):
             pass
         self.assertEqual((self.record()["status"], self.record()["attempt"]), ("success", 2))
 
     def test_superseded(self) -> None:
-        with self.warned() as warnings, statusd.track(self.id, **self.options) as job:
+        with self.warned() as warnings, statusd.track(self.name, **self.options) as job:
             until(lambda: self.record())
-            self.service.ask("POST", "/status/" + self.id, {"status": "started", "attempt": 2})
+            self.service.ask("POST", "/status/" + self.name, {"status": "started", "attempt": 2})
             until(lambda: job.superseded)
             self.assertFalse(job.reporting)
         self.assertEqual((self.record()["status"], self.record()["attempt"]), ("started", 2))
@@ -146,25 +146,25 @@ class Flow(Case):
         self.assertIn("superseded", warnings[0])
 
     def test_another_owner(self) -> None:
-        self.service.ask("POST", "/status/" + self.id, {"status": "started", "attempt": 1, "owner": "nlp"})
-        with self.warned() as warnings, statusd.track(self.id, owner="vision", **self.options) as job:
+        self.service.ask("POST", "/status/" + self.name, {"status": "started", "attempt": 1, "owner": "nlp"})
+        with self.warned() as warnings, statusd.track(self.name, owner="vision", **self.options) as job:
             until(lambda: not job.reporting)
         self.assertIn("owner", warnings[0])
 
     def test_the_wrapper_told_another_end(self) -> None:
-        with self.warned() as warnings, statusd.track(self.id, **{**self.options, "interval": 60}):
+        with self.warned() as warnings, statusd.track(self.name, **{**self.options, "interval": 60}):
             self.await_record(lambda record: record["status"])
-            self.service.ask("POST", "/status/" + self.id, {"status": "fail", "attempt": 1})
+            self.service.ask("POST", "/status/" + self.name, {"status": "fail", "attempt": 1})
         self.assertEqual(self.record()["status"], "fail")
         self.assertIn("terminal", warnings[0])
 
 
 class Cancel(Case):
     def test_the_flag(self) -> None:
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             self.assertFalse(job.cancelled)
             until(lambda: self.record())
-            self.service.cancel(self.id, "the loss diverges")
+            self.service.cancel(self.name, "the loss diverges")
             until(lambda: job.cancelled)
             job.progress(1)  # does not raise
         self.assertEqual(self.record()["status"], "fail")
@@ -172,16 +172,16 @@ class Cancel(Case):
 
     def cancel_unseen(self, job: statusd.Job) -> None:
         until(lambda: self.record())
-        self.service.cancel(self.id)
+        self.service.cancel(self.name)
         until(lambda: job._cancelled)
 
     def test_nobody_looked(self) -> None:
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             self.cancel_unseen(job)
         self.assertEqual(self.record()["status"], "success")
 
     def test_finished_all_the_same(self) -> None:
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             self.cancel_unseen(job)
             self.assertTrue(job.cancelled)
             job.success()
@@ -189,9 +189,9 @@ class Cancel(Case):
 
     def test_the_exception(self) -> None:
         with self.assertRaisesRegex(statusd.Cancelled, "enough"):
-            with statusd.track(self.id, raise_on_cancel=True, **self.options) as job:
+            with statusd.track(self.name, raise_on_cancel=True, **self.options) as job:
                 until(lambda: self.record())
-                self.service.cancel(self.id, "enough")
+                self.service.cancel(self.name, "enough")
                 for step in range(10**9):
                     job.progress(step)
                     time.sleep(0.001)
@@ -200,17 +200,17 @@ class Cancel(Case):
 
     def test_other_exceptions(self) -> None:
         for error, code in ((KeyboardInterrupt(), "cancelled"), (SystemExit(1), "cancelled"), (MemoryError(), "MemoryError")):
-            self.id += "-"
+            self.name += "-"
             with self.assertRaises(type(error)):
-                with statusd.track(self.id, **self.options) as job:
+                with statusd.track(self.name, **self.options) as job:
                     self.cancel_unseen(job)
                     raise error
             self.assertEqual(self.record()["error"]["code"], code)
 
     def test_the_next_attempt_knows_nothing_of_it(self) -> None:
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             self.cancel_unseen(job)
-        with statusd.track(self.id, **{**self.options, "attempt": 2}) as job:
+        with statusd.track(self.name, **{**self.options, "attempt": 2}) as job:
             self.await_record(lambda record: record["attempt"] == 2 and record["status"] == "in-progress")
             self.assertFalse(job.cancelled)
 
@@ -233,8 +233,8 @@ class Odd(Case):
         ):
             with self.subTest(repr(value)[:20]), self.assertLogs("statusd", "INFO") as logs:
                 logging.getLogger("statusd").info("at least one line")
-                self.id += "-"
-                with statusd.track(self.id, **self.options) as job:
+                self.name += "-"
+                with statusd.track(self.name, **self.options) as job:
                     job.progress(value)
                     job.progress(value, value)
                     job.progress(value)
@@ -243,7 +243,7 @@ class Odd(Case):
                 self.assertEqual(len(logs.output), 1 if told is not None or value is None else 2)
 
     def test_beyond_the_total(self) -> None:
-        with self.warned() as warnings, statusd.track(self.id, total=2, unit="batch" * 20, **self.options) as job:
+        with self.warned() as warnings, statusd.track(self.name, total=2, unit="batch" * 20, **self.options) as job:
             job.progress(3)
         self.assertEqual(self.record()["progress"]["current"], 3)
         self.assertNotIn("total", self.record()["progress"])
@@ -256,8 +256,8 @@ class Odd(Case):
 
         for text in ("x" * 10**6, "\x00\x07\x1b[31m\n", "\ud800", "ä😀" * 900, Unspeakable(), 5, b"\xff", ""):
             with self.subTest(repr(text)[:20]):
-                self.id += "-"
-                with statusd.track(self.id, metadata={"k": text, text: "v"}, **self.options) as job:
+                self.name += "-"
+                with statusd.track(self.name, metadata={"k": text, text: "v"}, **self.options) as job:
                     job.progress(1, message=text, unit=text)
                     job.beat(text)
                     job.metadata(**{f"key{n}": text for n in range(50)})
@@ -271,8 +271,8 @@ class Odd(Case):
             {"owner": 7}, {"attempt": 1.0}, {"interval": 10**400}, {"flush": math.inf}, {"token": ""},
         ):
             with self.subTest(str(options)):
-                self.id += "-"
-                with statusd.track(self.id, **{**self.options, **options}):  # type: ignore[arg-type]
+                self.name += "-"
+                with statusd.track(self.name, **{**self.options, **options}):  # type: ignore[arg-type]
                     pass
                 self.assertEqual(self.record()["status"], "success")
 
@@ -283,7 +283,7 @@ class Odd(Case):
         ):
             with self.subTest(str(options)), self.assertLogs("statusd", "INFO") as logs:
                 logging.getLogger("statusd").info("at least one line")
-                with statusd.track(**{"request_id": self.id, **self.options, **options}) as job:
+                with statusd.track(**{"request_id": self.name, **self.options, **options}) as job:
                     job.progress(1)
                 self.assertFalse(job.reporting)
                 self.assertEqual(len(logs.output), 1 if options.get("rank") in (1, 2) else 2)
@@ -291,14 +291,14 @@ class Odd(Case):
 
     def test_never_started(self) -> None:
         with self.warned() as warnings:
-            job = statusd.track(self.id, **self.options)
+            job = statusd.track(self.name, **self.options)
             job.progress(1)
             job.success()
         self.assertIn("not started", warnings[0])
         self.assertEqual(self.record(), {})
 
     def test_copies_are_silent(self) -> None:
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             for double in (pickle.loads(pickle.dumps(job)), copy.deepcopy(job), copy.copy(job)):
                 self.assertFalse(double.reporting)
                 with double:
@@ -309,7 +309,7 @@ class Odd(Case):
         random.seed(1)
         want = random.random()
         random.seed(1)
-        with statusd.track(self.id, **{**self.options, "server": "http://127.0.0.1:9", "flush": 0.3}) as job:
+        with statusd.track(self.name, **{**self.options, "server": "http://127.0.0.1:9", "flush": 0.3}) as job:
             job.progress(1)
         self.assertEqual(random.random(), want)
 
@@ -318,7 +318,7 @@ class Tokens(Case):
     def test_where_it_is_found(self) -> None:
         stub = Stub(lambda body: (200, {}, b"{}"))
         self.addCleanup(stub.close)
-        with statusd.track(self.id, **{**self.options, "server": stub.url, "token": " secret\n", "flush": 0}):
+        with statusd.track(self.name, **{**self.options, "server": stub.url, "token": " secret\n", "flush": 0}):
             until(lambda: stub.asked)
         self.assertEqual(stub.asked[0][2]["Authorization"], "Bearer secret")
 

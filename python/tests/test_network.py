@@ -18,12 +18,12 @@ class Away(Case):
         service = Service()
         self.addCleanup(service.kill)
         self.options["server"] = service.url
-        with self.warned() as warnings, statusd.track(self.id, **self.options) as job:
+        with self.warned() as warnings, statusd.track(self.name, **self.options) as job:
             job.progress(1)
             until(lambda: warnings)
             service.start()
-            until(lambda: service.record(self.id).get("status") == "in-progress")
-        self.assertEqual(service.record(self.id)["status"], "success")
+            until(lambda: service.record(self.name).get("status") == "in-progress")
+        self.assertEqual(service.record(self.name)["status"], "success")
         self.assertEqual(len(warnings), 2, warnings)  # one when it is away, one when it is back
         self.assertIn("reported again", warnings[1])
 
@@ -31,35 +31,35 @@ class Away(Case):
         service = Service().start()
         self.addCleanup(service.kill)
         self.options["server"] = service.url
-        with self.warned() as warnings, statusd.track(self.id, total=9, **self.options) as job:
-            until(lambda: service.record(self.id))
+        with self.warned() as warnings, statusd.track(self.name, total=9, **self.options) as job:
+            until(lambda: service.record(self.name))
             service.kill()
             job.progress(5)
             until(lambda: warnings)
             service.start()
-            until(lambda: service.record(self.id)["progress"]["current"] == 5)
-        self.assertEqual(service.record(self.id)["status"], "success")
+            until(lambda: service.record(self.name)["progress"]["current"] == 5)
+        self.assertEqual(service.record(self.name)["status"], "success")
 
     def test_it_comes_back_while_the_end_waits(self) -> None:
         service = Service()
         self.addCleanup(service.kill)
         self.options.update(server=service.url, flush=20)
         with self.warned() as warnings:
-            job = statusd.track(self.id, **self.options).start()
+            job = statusd.track(self.name, **self.options).start()
             until(lambda: warnings)
             job._end({"status": "success"})
             service.start()
             job.success()
-        self.assertEqual(service.record(self.id)["status"], "success")
+        self.assertEqual(service.record(self.name)["status"], "success")
 
     def test_it_comes_back_after_the_end(self) -> None:
         service = Service()
         self.addCleanup(service.kill)
         self.options.update(server=service.url, flush=0.1)
-        with self.warned(), statusd.track(self.id, **self.options):
+        with self.warned(), statusd.track(self.name, **self.options):
             pass
         service.start()
-        until(lambda: service.record(self.id).get("status") == "success", 40)
+        until(lambda: service.record(self.name).get("status") == "success", 40)
 
     def test_the_end_waits_no_longer_than_it_may(self) -> None:
         for mode in ("hang", "drop", "drip"):
@@ -68,7 +68,7 @@ class Away(Case):
             proxy.mode = mode
             self.options.update(server=proxy.url, flush=0.4)
             with self.subTest(mode), self.warned() as warnings:
-                job = statusd.track(self.id, **self.options).start()
+                job = statusd.track(self.name, **self.options).start()
                 until(lambda: proxy.connections)
                 began = time.monotonic()
                 job.success()
@@ -80,7 +80,7 @@ class Away(Case):
         self.addCleanup(proxy.close)
         proxy.mode = "hang"
         self.options.update(server=proxy.url, flush=60)
-        with statusd.track(self.id, **self.options):
+        with statusd.track(self.name, **self.options):
             until(lambda: proxy.connections)
             proxy.mode = "pass"
         self.assertEqual(self.record()["status"], "success")
@@ -90,7 +90,7 @@ class Away(Case):
         self.addCleanup(proxy.close)
         proxy.mode = "hang"
         self.options.update(server=proxy.url, flush=0.1)
-        with self.warned(), statusd.track(self.id, **self.options) as job:
+        with self.warned(), statusd.track(self.name, **self.options) as job:
             until(lambda: proxy.connections)
             slowest = 0.0
             for n in range(100_000):
@@ -112,7 +112,7 @@ class Away(Case):
         self.addCleanup(proxy.close)
         proxy.mode = "drip"
         self.options["server"] = proxy.url
-        with self.warned() as warnings, statusd.track(self.id, **self.options):
+        with self.warned() as warnings, statusd.track(self.name, **self.options):
             until(lambda: warnings)
             proxy.mode = "pass"
             self.await_record(lambda record: record["status"])
@@ -127,7 +127,7 @@ class Answers(Case):
         return stub
 
     def record_of(self, body: Dict[str, Any]) -> Tuple[int, Dict[str, str], bytes]:
-        return 200, {}, json.dumps({"request_id": self.id, "attempt": body["attempt"]}).encode()
+        return 200, {}, json.dumps({"request_id": self.name, "attempt": body["attempt"]}).encode()
 
     def test_what_is_tried_again(self) -> None:
         bad = [(500, {}, b"oops"), (200, {}, b"<html>sign in</html>"), (200, {}, b"[]"), (200, {}, b"\xff"), (503, {}, b"x" * 2_000_000),
@@ -136,7 +136,7 @@ class Answers(Case):
         was = _job._SLOWEST
         self.addCleanup(setattr, _job, "_SLOWEST", was)
         _job._SLOWEST = 0.05
-        with self.warned() as warnings, statusd.track(self.id, **self.options) as job:
+        with self.warned() as warnings, statusd.track(self.name, **self.options) as job:
             until(lambda: job._known)
         self.assertEqual(len(warnings), 2, warnings)
         self.assertEqual([body["status"] for _, body, _ in stub.asked][:7], ["started"] * 7)
@@ -146,7 +146,7 @@ class Answers(Case):
         for status in (429, 503):
             first = [(status, {"Retry-After": "1"}, b"")]
             stub = self.stub(lambda body: first.pop() if first else self.record_of(body))  # noqa: B023
-            with self.subTest(status), self.warned(), statusd.track(self.id, **self.options) as job:
+            with self.subTest(status), self.warned(), statusd.track(self.name, **self.options) as job:
                 until(lambda: stub.asked)
                 job.progress(1)  # which is no reason to come earlier
                 until(lambda: job._known)
@@ -157,7 +157,7 @@ class Answers(Case):
         self.options["flush"] = 1.5
         stub = self.stub(lambda body: answers.pop() if answers else self.record_of(body))
         self.options["interval"] = 60
-        with self.warned(), statusd.track(self.id, **self.options):
+        with self.warned(), statusd.track(self.name, **self.options):
             until(lambda: stub.asked)
             answers.append((503, {"Retry-After": "100"}, b""))
         self.assertEqual([body["status"] for _, body, _ in stub.asked], ["started", "success", "success"])
@@ -166,7 +166,7 @@ class Answers(Case):
         for status in (400, 422, 413):
             stub = self.stub(lambda body: (status, {}, b'{"code":"invalid_field"}'))  # noqa: B023
             self.options["interval"] = 3600
-            with self.subTest(status), self.warned() as warnings, statusd.track(self.id, **self.options):
+            with self.subTest(status), self.warned() as warnings, statusd.track(self.name, **self.options):
                 until(lambda: stub.asked)
             self.assertEqual([body["status"] for _, body, _ in stub.asked], ["started", "success"])
             self.assertEqual(len(warnings), 1)
@@ -178,7 +178,7 @@ class Answers(Case):
         for status in (301, 307, 308):
             stub = self.stub(lambda body: (status, {"Location": other.url + "/status/x"}, b""))  # noqa: B023
             self.options["flush"] = 0
-            with self.subTest(status), self.warned() as warnings, statusd.track(self.id, token="secret", **self.options):
+            with self.subTest(status), self.warned() as warnings, statusd.track(self.name, token="secret", **self.options):
                 until(lambda: warnings)
             self.assertIn(str(status), warnings[0])
         self.assertEqual(other.asked, [])
@@ -186,16 +186,17 @@ class Answers(Case):
     def test_a_proxy_is_not_for_this_machine(self) -> None:
         os.environ["http_proxy"] = "http://127.0.0.1:9"
         self.addCleanup(os.environ.pop, "http_proxy")
-        with statusd.track(self.id, **self.options):
+        with statusd.track(self.name, **self.options):
             pass
         self.assertEqual(self.record()["status"], "success")
 
     def test_a_token_file_is_read_each_time(self) -> None:
-        path = os.path.join(self.service.folder, self.id)
+        path = os.path.join(self.service.folder, self.name)
         os.environ["STATUSD_TOKEN_FILE"] = path
         self.addCleanup(os.environ.pop, "STATUSD_TOKEN_FILE")
+        self.options["flush"] = 0.1
         stub = self.stub(self.record_of)
-        with self.warned() as warnings, statusd.track(self.id, **self.options) as job:
+        with self.warned() as warnings, statusd.track(self.name, **self.options) as job:
             until(lambda: warnings)  # the file is not there
             for token in ("one", "two"):
                 with open(path + "-new", "w") as file:

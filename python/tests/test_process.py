@@ -91,16 +91,16 @@ class Terminated(Processes):
         self.assertFalse(self.record()["terminal"])
 
     def test_the_handler_goes_with_the_last_job(self) -> None:
-        with statusd.track(self.id, **self.options):
+        with statusd.track(self.name, **self.options):
             self.assertIs(signal.getsignal(signal.SIGTERM), _process._terminated)
-            with statusd.track(self.id + "-2", **self.options):
+            with statusd.track(self.name + "-2", **self.options):
                 pass
             self.assertIs(signal.getsignal(signal.SIGTERM), _process._terminated)
         self.assertIs(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
 
     def test_not_the_main_thread(self) -> None:
         def work() -> None:
-            with statusd.track(self.id, **self.options):
+            with statusd.track(self.name, **self.options):
                 self.assertIs(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
 
         thread = threading.Thread(target=work)
@@ -121,7 +121,7 @@ class Terminated(Processes):
 
     def test_killed(self) -> None:
         for how in ("os._exit(3)", "os.kill(os.getpid(), signal.SIGKILL)"):
-            self.id += "-"
+            self.name += "-"
             self.ends(self.python(f"""
                 with statusd.track(id, **options) as job:
                     while not job._known:
@@ -142,7 +142,7 @@ class Exits(Processes):
             ("os.kill(os.getpid(), signal.SIGINT); time.sleep(5)", "fail", "KeyboardInterrupt"),
         ):
             with self.subTest(end):
-                self.id += "-"
+                self.name += "-"
                 self.ends(self.python(f"""
                     job = statusd.track(id, **options).start()
                     job.progress(7)
@@ -155,7 +155,7 @@ class Exits(Processes):
 
     def test_a_loop_left_early(self) -> None:
         for body, status in (("break", "success"), ("raise ValueError", "fail")):
-            self.id += "-"
+            self.name += "-"
             self.ends(self.python(f"""
                 for n in statusd.track_iter(range(5), id, **options):
                     if n == 3:
@@ -196,7 +196,7 @@ class Forks(Processes):
     def test_a_child_is_silent(self) -> None:
         for how in ("os._exit(0)", "sys.exit(1)", "job.fail('child')", "raise ValueError", "os.kill(os.getpid(), signal.SIGTERM)"):
             with self.subTest(how):
-                self.id += "-"
+                self.name += "-"
                 self.assertEqual(self.ends(self.python(f"""
                     with statusd.track(id, **options) as job:
                         job.progress(1)
@@ -217,7 +217,7 @@ class Forks(Processes):
     def test_children_of_a_busy_parent(self) -> None:
         """No child hangs on a lock that some thread of the parent held."""
         self.options["interval"] = 0.05
-        with statusd.track(self.id, **self.options) as job:
+        with statusd.track(self.name, **self.options) as job:
             for n in range(40):
                 job.metadata(n=n)
                 pid = os.fork()
@@ -240,15 +240,15 @@ class Forks(Processes):
                     os._exit(0)
                 os.wait()
         """))
-        self.assertEqual(self.service.record(self.id + "-child")["status"], "success")
+        self.assertEqual(self.service.record(self.name + "-child")["status"], "success")
 
     def test_multiprocessing(self) -> None:
         for method in ("fork", "spawn"):
             with self.subTest(method):
-                self.id += "-"
+                self.name += "-"
                 context = multiprocessing.get_context(method)
                 told = context.Queue()
-                with statusd.track(self.id, **self.options) as job:
+                with statusd.track(self.name, **self.options) as job:
                     process = context.Process(target=child, args=(job, told))  # type: ignore[attr-defined]
                     process.start()
                     self.assertFalse(told.get(timeout=30))
