@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -352,48 +355,123 @@ func TestNoServiceCanHoldACommandUp(t *testing.T) {
 	}
 }
 
-// TestARunOutlivesTheService has the service come late, be killed and come
-// back while a training runs, on the same port.
-func TestARunOutlivesTheService(t *testing.T) {
-	onEveryStore(t, func(t *testing.T, environ []string) {
+// training is a run of testdata/train.py that goes on by an epoch for each step.
+type training struct {
+	t              *testing.T
+	command        *exec.Cmd
+	in             io.Writer
+	stdout, stderr *output
+}
+
+// trainings are the ways in which a training is tracked, by what it is started with.
+var trainings = map[string]func(t *testing.T, url string) (*exec.Cmd, *output, *output){
+	"run": func(t *testing.T, url string) (*exec.Cmd, *output, *output) {
+		return wrapping(t, url, "--id", "job", "--attempt", "1", "--every", "200ms", "--flush", "20s", "--", "python3", "testdata/train.py")
+	},
+	"python": func(t *testing.T, url string) (*exec.Cmd, *output, *output) {
+		command, stdout, stderr := wrapping(t, url)
+		folder, err := filepath.Abs("../../python")
+		require.NoError(t, err)
+		command.Path, err = exec.LookPath("python3")
+		require.NoError(t, err)
+		command.Args = []string{"python3", "testdata/train.py", "job", "0.2"}
+		command.Env = append(command.Env, "PYTHONPATH="+folder, "PYTHONDONTWRITEBYTECODE=1")
+		return command, stdout, stderr
+	},
+}
+
+// onEveryTraining runs a test on each way to track, and on each store.
+func onEveryTraining(t *testing.T, test func(t *testing.T, environ []string, begin func(url string) *training)) {
+	for name, prepare := range trainings {
+		t.Run(name, func(t *testing.T) {
+			onEveryStore(t, func(t *testing.T, environ []string) {
+				test(t, environ, func(url string) *training {
+					command, stdout, stderr := prepare(t, url)
+					in, err := command.StdinPipe()
+					require.NoError(t, err)
+					require.NoError(t, command.Start())
+					return &training{t, command, in, stdout, stderr}
+				})
+			})
+		})
+	}
+}
+
+func (tr *training) step() {
+	tr.t.Helper()
+	_, err := io.WriteString(tr.in, "\n")
+	require.NoError(tr.t, err)
+}
+
+func (tr *training) reaches(epoch string) {
+	tr.t.Helper()
+	require.Eventually(tr.t, func() bool { return strings.Contains(tr.stdout.String(), "epoch "+epoch) },
+		30*time.Second, 5*time.Millisecond, tr.stderr)
+}
+
+// TestATrainingOutlivesTheService has the service come late, be killed and come
+// back, on the same address, and then be away when the training ends.
+func TestATrainingOutlivesTheService(t *testing.T) {
+	onEveryTraining(t, func(t *testing.T, environ []string, begin func(string) *training) {
 		address := unused(t)
 		environ = append(environ, "STATUSD_ADDR="+address)
-		command, stdout, stderr := wrapping(t, "http://"+address, "--id", "job", "--attempt", "1", "--every", "200ms", "--flush", "20s",
-			"--", "sh", "-c", `for i in 1 2 3 4; do echo "epoch $i/4"; read line; done`)
-		in, err := command.StdinPipe()
-		require.NoError(t, err)
-		require.NoError(t, command.Start())
-		step := func() {
-			_, err := io.WriteString(in, "\n")
-			require.NoError(t, err)
-		}
-		says := func(out *output, text string) {
-			require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, 30*time.Second, 10*time.Millisecond)
-		}
-		says(stderr, "not reported")
-		says(stdout, "epoch 1/4\n")
+		tr := begin("http://" + address)
+		tr.reaches("1/4")
+		time.Sleep(500 * time.Millisecond) // for reports that nobody takes
 
 		s := launch(t, environ)
 		r := s.until("job", func(r tracked) bool { return r.Progress.Current == 1 })
 		require.Equal(t, "started", r.History[0].Status, "what was said before is told")
 		require.NoError(t, s.process.Kill())
 		s.exit()
-		step()
-		says(stdout, "epoch 2/4")
+		tr.step()
+		tr.reaches("2/4")
 		s = launch(t, environ)
 		s.until("job", func(r tracked) bool { return r.Progress.Current == 2 })
 		require.NoError(t, s.process.Kill())
 		s.exit()
-		step()
-		step()
-		step()
-		says(stdout, "epoch 4/4")
+		tr.step()
+		tr.step()
+		tr.step()
+		tr.reaches("4/4")
 		s = launch(t, environ)
-		require.NoError(t, command.Wait(), stderr)
-		require.Equal(t, "epoch 1/4\nepoch 2/4\nepoch 3/4\nepoch 4/4\n", stdout.String())
+		require.NoError(t, tr.command.Wait(), tr.stderr)
 		r = s.tracked("job")
 		require.Equal(t, "success", r.Status)
-		require.InDelta(t, 4, r.Progress.Current, 0)
+		require.InDelta(t, 4, r.Progress.Current, 0, "%+v %s", r, tr.stderr)
+	})
+}
+
+// TestASlowServiceSlowsNoTraining has each answer take two seconds.
+func TestASlowServiceSlowsNoTraining(t *testing.T) {
+	onEveryTraining(t, func(t *testing.T, environ []string, begin func(string) *training) {
+		s := start(t, environ)
+		target, err := url.Parse(s.url)
+		require.NoError(t, err)
+		proxy := httputil.NewSingleHostReverseProxy(target)
+		slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(2 * time.Second)
+			proxy.ServeHTTP(w, r)
+		}))
+		t.Cleanup(slow.Close)
+		tr := begin(slow.URL)
+		began := time.Now()
+		for _, epoch := range []string{"1/4", "2/4", "3/4", "4/4"} {
+			tr.reaches(epoch)
+			tr.step()
+		}
+		var took float64 // as the training sees it
+		for line := range strings.Lines(tr.stdout.String()) {
+			_, text, _ := strings.Cut(strings.TrimSpace(line), "took ")
+			seconds, err := strconv.ParseFloat(strings.TrimSuffix(text, " s"), 64)
+			require.NoError(t, err)
+			took += seconds
+		}
+		require.Less(t, took, 2.0, "no report is waited for, after %s", time.Since(began))
+		require.NoError(t, tr.command.Wait(), tr.stderr)
+		r := s.tracked("job")
+		require.Equal(t, "success", r.Status)
+		require.InDelta(t, 4, r.Progress.Current, 0, "%+v %s", r, tr.stderr)
 	})
 }
 
