@@ -26,6 +26,7 @@ func cancelJob(ctx context.Context, call clientCall) error {
 		return err
 	}
 	id := human.Harmless(r.RequestID)
-	_, err = fmt.Fprintf(a.stdout, "%s, attempt %d, is asked to stop. It is over when its worker says so: statusd watch %s\n", id, r.Attempt, id)
+	_, err = fmt.Fprintf(a.stdout, "%s, attempt %d, is asked to stop. It is over when its worker says so: statusd watch %[1]s\n",
+		id, r.Attempt)
 	return err
 }

@@ -98,8 +98,7 @@ func historyOf(r client.Record) (lines []string) {
 		lines = append(lines, fmt.Sprintf("(%d earlier)", earlier))
 	}
 	for _, e := range entries {
-		at := client.Record{Attempt: e.Attempt, Error: e.Error}
-		lines = append(lines, spaced(local(e.Timestamp), string(e.Status), attemptOf(at), wrongOf(at), e.Message))
+		lines = append(lines, spaced(local(e.Timestamp), string(e.Status), attemptOf(e.Attempt), wrongOf(e.Error), e.Message))
 	}
 	return lines
 }

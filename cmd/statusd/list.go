@@ -79,14 +79,13 @@ func (c clientCall) table(records []client.Record, now time.Time) string {
 	fmt.Fprintln(t, "JOB\tSTATUS\tPROGRESS\tLAST SEEN\tOWNER\tMESSAGE")
 	for _, r := range records {
 		status := string(r.Status)
-		if r.Attempt > 1 {
-			status += ", " + attemptOf(r)
+		if again := attemptOf(r.Attempt); again != "" {
+			status += ", " + again
 		}
-		cells := []string{r.RequestID, status, progressOf(r), seenOf(r, now), r.Owner, spaced(askedOf(r, now), wrongOf(r), r.Message)}
-		for i, cell := range cells {
-			cells[i] = human.Harmless(cell)
+		for _, cell := range []string{r.RequestID, status, progressOf(r), seenOf(r, now), r.Owner} {
+			fmt.Fprint(t, human.Harmless(cell), "\t")
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		fmt.Fprintln(t, spaced(askedOf(r, now), wrongOf(r.Error), r.Message))
 	}
 	_ = t.Flush() // to memory
 	terminal := c.terminal()

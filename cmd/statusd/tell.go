@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,25 +21,19 @@ import (
 
 // spaced joins what is not empty.
 func spaced(parts ...string) string {
-	var b strings.Builder
-	for _, part := range parts {
-		if part != "" && b.Len() > 0 {
-			b.WriteString("  ")
-		}
-		b.WriteString(part)
-	}
-	return human.Harmless(b.String())
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	return human.Harmless(strings.Join(parts, "  "))
 }
 
 // lineOf tells of a job what a person would care about.
 func lineOf(r client.Record, now time.Time) string {
-	return spaced(r.RequestID, string(r.Status), attemptOf(r), progressOf(r), leftOf(r, now), seenOf(r, now), tookOf(r),
-		askedOf(r, now), wrongOf(r), r.Message)
+	return spaced(r.RequestID, string(r.Status), attemptOf(r.Attempt), progressOf(r), leftOf(r, now), seenOf(r, now), tookOf(r),
+		askedOf(r, now), wrongOf(r.Error), r.Message)
 }
 
-func attemptOf(r client.Record) string {
-	if r.Attempt > 1 {
-		return fmt.Sprintf("attempt %d", r.Attempt)
+func attemptOf(attempt int64) string {
+	if attempt > 1 {
+		return fmt.Sprintf("attempt %d", attempt)
 	}
 	return ""
 }
@@ -138,11 +133,11 @@ func codeOf(f client.Failure) string {
 
 // wrongOf is why a job failed, of many lines the last one, in which programs
 // mostly say it.
-func wrongOf(r client.Record) string {
-	if r.Error == nil {
+func wrongOf(f *client.Failure) string {
+	if f == nil {
 		return ""
 	}
-	code, message := codeOf(*r.Error), strings.TrimSpace(r.Error.Message)
+	code, message := codeOf(*f), strings.TrimSpace(f.Message)
 	if at := strings.LastIndexAny(message, "\r\n"); at >= 0 {
 		message = "... " + strings.TrimSpace(message[at+1:])
 	}

@@ -101,7 +101,8 @@ func (w *watcher) run(ctx context.Context) error {
 	}
 	defer w.leave()
 	w.since = time.Now()
-	for {
+	for watching.Err() == nil {
+		w.draw()
 		select {
 		case n := <-came:
 			if over, err := w.hear(n); over {
@@ -110,13 +111,15 @@ func (w *watcher) run(ctx context.Context) error {
 		case <-second.C:
 		case <-resized:
 		case <-watching.Done():
-			if ctx.Err() != nil {
-				return exitError(exitInterrupted)
-			}
-			return w.unknown(fmt.Errorf("%s is not over after %s", w.id, w.within))
 		}
-		w.draw()
 	}
+	switch {
+	case ctx.Err() != nil:
+		return exitError(exitInterrupted)
+	case w.lost != nil:
+		return w.unknown(w.failure(w.lost))
+	}
+	return w.unknown(fmt.Errorf("%s is not over after %s", w.id, w.within))
 }
 
 // listening has somebody told of each answer that is one.
@@ -210,7 +213,7 @@ func (w *watcher) draw() {
 	switch {
 	case now.Sub(w.since) < beforeSaid:
 	case w.lost != nil:
-		state = fmt.Sprintf("no connection for %s: %s", human.Span(now.Sub(w.since)), w.lost)
+		state = fmt.Sprintf("no connection for %s: %s", human.Span(now.Sub(w.since)), w.failure(w.lost))
 		if !w.said {
 			w.said = true
 			w.note(state)
@@ -232,7 +235,7 @@ func (w *watcher) draw() {
 		if columns >= 100 {
 			stages, bar = cmp.Or(stagesOf(*r), stages), 20
 		}
-		text = spaced(r.RequestID, stages, attemptOf(*r), barOf(*r, bar), leftOf(*r, now),
+		text = spaced(r.RequestID, stages, attemptOf(r.Attempt), barOf(*r, bar), leftOf(*r, now),
 			cmp.Or(state, seenOf(*r, now)), askedOf(*r, now), r.Message)
 	}
 	fmt.Fprintf(w.screen, "\r%s\x1b[K", cut(text, columns-1)) // after the last column some terminals turn the line
