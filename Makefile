@@ -16,6 +16,7 @@ run: build
 # The tests run against a DynamoDB server, and in a browser.
 test: tools
 	go test -race -timeout 5m ./...
+	cd python && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest
 
 fuzz: export FUZZTIME ?= 5s
 fuzz:
@@ -57,3 +58,4 @@ tools:
 	@[ -n "$$STATUSD_TEST_DYNAMODB_ENDPOINT$$STATUSD_TEST_DYNOXIDE" ] || sh internal/dynamotest/fetch.sh
 	@sh internal/oidctest/fetch.sh
 	@sh internal/web/chromium.sh
+	@sh python/python.sh

@@ -72,6 +72,7 @@ func FuzzDecodeForm(f *testing.F) {
 	} {
 		f.Add([]byte(body))
 	}
+	f.Add([]byte("reason=the+loss+diverges&attempt=2"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if plain, err := url.QueryUnescape(string(body)); err == nil {
 			require.Equal(t, plain, unescapeForm(string(body)))
@@ -101,6 +102,13 @@ func refused(t *testing.T, err error, kinds ...kind) {
 // decoded is an update that was accepted. It can be merged as it is; what was
 // refused says why.
 func decoded(t *testing.T, body []byte, parse parser) (model.Update, bool) {
+	cancel, _, err := decode(body, parse, (*decoder).readCancel)
+	if err != nil {
+		refused(t, err, invalidBody, invalidField)
+	} else {
+		require.True(t, utf8.ValidString(cancel.Cancel.Reason))
+		require.LessOrEqual(t, len(cancel.Cancel.Reason), 256)
+	}
 	update, _, err := decodeUpdate(body, parse)
 	if err != nil {
 		require.Zero(t, update)
