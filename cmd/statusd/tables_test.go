@@ -36,6 +36,14 @@ func TestAJobLivesOnEveryStore(t *testing.T) {
 		got := s.do(http.StatusOK, "GET", "/status/job", "").record(t)
 		require.Equal(t, "success", got.Status)
 		require.EqualValues(t, 7, got.Attempt)
+
+		s.do(http.StatusConflict, "POST", "/status/job/cancel", "")
+		s.do(http.StatusOK, "POST", "/status/job", `{"status": "in-progress", "attempt": 8, "progress": "1/10"}`)
+		s.do(http.StatusOK, "POST", "/status/job/cancel", `{"reason": "too dear", "attempt": 8}`)
+		s.do(http.StatusOK, "POST", "/status/job", `{"status": "in-progress", "attempt": 8, "progress": "2/10"}`)
+		require.Contains(t, string(s.do(http.StatusOK, "GET", "/status/job", "").body), `"cancel_reason":"too dear"`)
+		s.do(http.StatusOK, "POST", "/status/job", `{"status": "started", "attempt": 9}`)
+		require.NotContains(t, string(s.do(http.StatusOK, "GET", "/status/job", "").body), "cancel")
 	})
 }
 
