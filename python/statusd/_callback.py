@@ -49,7 +49,8 @@ class Reporter:
     def _begin(self, current: Any, total: Any, unit: str, **more: Any) -> None:
         """Begins the job. One that is open goes on: the framework tried again, with smaller batches for one."""
         if self._given is None and (self.job is None or self.job._ends):
-            options = {"initial": current, "total": total, "unit": unit, **more, **self._options, "raise_on_cancel": False}
+            options = {"initial": current, "total": total, "unit": unit, **more, **self._options}
+            options["raise_on_cancel"] = False
             self.job = Job(self._id, **options).start()
         else:
             self._progress(current, total, unit)

@@ -16,7 +16,7 @@ _LEAST = 1e-130  # what is smaller the service can't hold
 def number(value: Any) -> Optional[Number]:
     """The number that it is, also of NumPy or a tensor; None if it is none that a report may hold."""
     try:
-        found: Number = operator.index(value)
+        found: Number = int(operator.index(value))
     except Exception:
         try:
             found = float(value)
@@ -28,7 +28,7 @@ def number(value: Any) -> Optional[Number]:
 
 
 def text(value: Any, most: int = 5000) -> str:
-    """No more characters than that: what is too long the service cuts, and marks the cut, but a report has its limits."""
+    """Of so many characters: what is too long the service cuts, and marks the cut, but a report has its limits too."""
     try:
         return str(value)[:most].encode("utf-8", "replace").decode()  # a lone surrogate is a question mark
     except Exception:
@@ -53,13 +53,10 @@ def seconds(value: Any, default: float, least: float, most: float) -> float:
     return min(max(found, least), most) if found == found else default
 
 
-def exception_type(error: BaseException) -> str:
-    return type(error).__name__
-
-
 def exception_line(error: BaseException) -> str:
     """The last line of the traceback, which has more lines if the exception's message has."""
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    module = "" if kind.__module__ in ("builtins", "__main__") else kind.__module__ + "."
+    name = module + kind.__qualname__
     said = text(error)
     return f"{name}: {said}" if said else name

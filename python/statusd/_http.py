@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import encodings.idna  # needed later, and not to be begun by the thread that reports: a fork would copy it half done
+import encodings.idna  # needed later; imported by the thread that reports, a fork might copy it half done
+import functools
 import http.client
 import io
 import json
@@ -10,6 +11,7 @@ import socket
 import ssl
 import time
 import urllib.request
+import weakref
 from typing import Any, Dict, NamedTuple, Optional
 
 from statusd import _settings
@@ -53,26 +55,45 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_InTime(sock, self.fp.detach()))
 
 
-class _Connection(http.client.HTTPConnection):
+class _Remembered(http.client.HTTPConnection):
+    """A connection that can be ended from another thread."""
+
     response_class = _Response
 
+    def __init__(self, *args: Any, sockets: weakref.WeakSet[socket.socket], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sockets = sockets
 
-class _TLSConnection(http.client.HTTPSConnection):
-    response_class = _Response
+    def connect(self) -> None:
+        super().connect()
+        self._sockets.add(self.sock)
+
+
+class _RememberedTLS(_Remembered, http.client.HTTPSConnection):
+    pass
 
 
 class _HTTP(urllib.request.HTTPHandler):
+    def __init__(self, sockets: weakref.WeakSet[socket.socket]) -> None:
+        super().__init__()
+        self._sockets = sockets
+
     def http_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_Connection, req)
+        return self.do_open(_Remembered, req, sockets=self._sockets)  # type: ignore[arg-type]
 
 
 class _HTTPS(urllib.request.HTTPSHandler):
-    def __init__(self) -> None:
-        super().__init__()
-        self._trust = ssl.create_default_context()
+    def __init__(self, sockets: weakref.WeakSet[socket.socket]) -> None:
+        super().__init__(context=_trust())
+        self._sockets = sockets
 
     def https_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_TLSConnection, req, context=self._trust)  # type: ignore[arg-type]
+        return self.do_open(_RememberedTLS, req, context=_trust(), sockets=self._sockets)  # type: ignore[arg-type]
+
+
+@functools.lru_cache(maxsize=None)
+def _trust() -> ssl.SSLContext:
+    return ssl.create_default_context()  # takes a while: it reads all certificates
 
 
 class _AsItIs(urllib.request.HTTPErrorProcessor):
@@ -85,11 +106,29 @@ class _AsItIs(urllib.request.HTTPErrorProcessor):
 
 
 class Client:
-    """Posts JSON to one URL, through the proxy that the environment names, if any, but not to this machine itself."""
+    """Posts JSON to one URL, through the proxy that the environment names, if any, but not to this machine itself.
 
-    def __init__(self, url: str, token: Any) -> None:
+    It is made in the thread of the training, and all there that takes a lock for long: a fork in the midst of that
+    would leave the child with OpenSSL, say, locked for ever.
+    """
+
+    def __init__(self, url: str, token: Optional[str]) -> None:
         self._url, self._token = url, token
-        self._opener: Optional[urllib.request.OpenerDirector] = None
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._opener = urllib.request.OpenerDirector()
+        proxies = {} if _settings.is_loopback(url) else urllib.request.getproxies()
+        for handler in (urllib.request.ProxyHandler(proxies), _HTTP(self._sockets), _AsItIs()):
+            self._opener.add_handler(handler)
+        if url.startswith("https"):
+            self._opener.add_handler(_HTTPS(self._sockets))
+
+    def abort(self) -> None:
+        """Ends what is on its way, unless it is just connecting."""
+        for sock in list(self._sockets):
+            try:
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # and nothing of TLS, which its thread is at
+            except OSError:
+                pass  # it has ended
 
     def post(self, body: Dict[str, Any], timeout: float) -> Answer:
         """Takes at most some three times timeout, in seconds, beside the look-up of the server's name."""
@@ -100,15 +139,12 @@ class Client:
             return Answer(0, {}, 0.0, f"{type(reason).__name__}: {reason}")
 
     def _post(self, body: Dict[str, Any], timeout: float) -> Answer:
-        if self._opener is None:  # not earlier: the certificates take a while to load
-            proxies = {} if _settings.is_loopback(self._url) else urllib.request.getproxies_environment()  # type: ignore[attr-defined]
-            handlers = [_HTTP(), _AsItIs(), urllib.request.ProxyHandler(proxies)]
-            self._opener = urllib.request.build_opener(*handlers, *([_HTTPS()] if self._url.startswith("https") else []))
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "statusd-python"}
         token = _settings.token(self._token)
         if token:
             headers["Authorization"] = "Bearer " + token
-        request = urllib.request.Request(self._url, json.dumps(body, ensure_ascii=False, allow_nan=False).encode(), headers)
+        data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        request = urllib.request.Request(self._url, data, headers)
         with self._opener.open(request, timeout=timeout) as response:
             text = response.read(_MOST_BYTES)
             patience = response.headers.get("Retry-After", "")

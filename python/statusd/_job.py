@@ -13,12 +13,14 @@ import signal
 import threading
 import time
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Set, SupportsFloat, SupportsIndex, Tuple, Type, Union
 
 from statusd import _clean, _process, _settings
 from statusd._http import Answer, Client
 
 log = logging.getLogger("statusd")
+
+Number = Union[SupportsFloat, SupportsIndex]  # also of NumPy, or a tensor
 
 _TIMEOUT = 5.0  # seconds to connect, and again to be answered
 _SLOWEST = 30.0  # seconds between tries when nobody answers
@@ -30,29 +32,51 @@ class Cancelled(Exception):
 
 
 class Job:
-    """Reports one try at a job. Made by :func:`statusd.track`, which documents what it can be given.
+    """A job to report: use it in a ``with`` statement, or call ``start()``, and ``success()`` or ``fail()`` at the end.
 
-    Its methods may be called from any thread, take about a microsecond (but for the end, which waits up to ``flush``
-    seconds to be told) and raise nothing but :class:`Cancelled`, and that only if asked to: what can't be reported is
+    The block's end is the job's: ``success``, or after an exception ``fail`` with its type and the last line of the
+    traceback; ``sys.exit(0)`` is a success. SIGTERM in the block, unless the program handles it, is reported before the
+    process ends of it. A block in a forked process, and one of another rank than 0, reports nothing.
+
+    The methods may be called from any thread, take about a microsecond, but for the end, which waits up to ``flush``
+    seconds to be told, and raise nothing but :class:`Cancelled`, and that only if asked to: what can't be reported is
     left out, and a warning goes to the logger ``statusd``, once.
+
+    request_id  what the job is called; or STATUSD_REQUEST_ID, AWS_BATCH_JOB_ID, the id of the Slurm job (of an array:
+                ``JOB_TASK``). Without any, nothing is reported, and a warning says so.
+    total       how far the job has to go, and
+    unit        in what: "epoch", "step".
+    initial     where it begins, if that is not 0: the epoch of the checkpoint, for one. Reported if there is a total.
+    attempt     the number of this try, higher than that of any before; or STATUSD_ATTEMPT, AWS_BATCH_JOB_ATTEMPT, in
+                Slurm one more than the restarts, elsewhere the time in seconds. Keep to one of these under one id: to a
+                service that has seen the time, a 1 is a try long past.
+    server      or STATUSD_SERVER, or http://127.0.0.1:8080.
+    token       or STATUSD_TOKEN, or the content of the file STATUSD_TOKEN_FILE, read for each request.
+    owner       whose job it is; or STATUSD_OWNER.
+    metadata    short texts: a link to the logs, a commit.
+    interval    seconds between reports. The service shows a job as late after twice that.
+    flush       seconds that the end of the job may wait to be told.
+    raise_on_cancel  raise :class:`Cancelled` from the next ``progress()`` or ``beat()`` once somebody asks the job to
+                stop. Otherwise look at ``cancelled``; ``cancel_reason`` says why.
+    rank        which process of a distributed run this is, if the environment tells it wrong; 0 reports.
     """
 
     def __init__(
         self,
-        request_id: Any = None,
+        request_id: object = None,
         *,
-        total: Any = None,
-        unit: Any = None,
-        initial: Any = 0,
-        attempt: Any = None,
-        server: Any = None,
-        token: Any = None,
-        owner: Any = None,
-        metadata: Optional[Mapping[Any, Any]] = None,
-        interval: Any = 15.0,
-        flush: Any = 5.0,
+        total: Optional[Number] = None,
+        unit: Optional[str] = None,
+        initial: Number = 0,
+        attempt: Optional[int] = None,
+        server: Optional[str] = None,
+        token: Optional[str] = None,
+        owner: Optional[str] = None,
+        metadata: Optional[Mapping[str, object]] = None,
+        interval: float = 15.0,
+        flush: float = 5.0,
         raise_on_cancel: bool = False,
-        rank: Any = None,
+        rank: Optional[int] = None,
     ) -> None:
         self.request_id: Optional[str] = None  # what is reported, if anything is
         self.attempt = 0
@@ -63,6 +87,7 @@ class Job:
         self._client: Optional[Client] = None
 
         self._started = False
+        self._threads: List[threading.Thread] = []
         self._warned: Set[str] = set()  # of what
 
         # What the training says.
@@ -115,30 +140,35 @@ class Job:
         try:
             _process.opened(self)
             for work in (self._beats, self._tells_the_end):
-                threading.Thread(target=work, name=f"statusd {self.request_id}", daemon=True).start()
+                thread = threading.Thread(target=work, name=f"statusd {self.request_id}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
         except Exception:
             self._warn("start", "nothing is reported", exc_info=True)
             self._over = True
             _ring(self._told)
         return self
 
-    def progress(self, current: Any, total: Any = None, *, message: Any = None, unit: Any = None) -> None:
+    def progress(
+        self, current: Number, total: Optional[Number] = None, *, message: object = None, unit: Optional[str] = None
+    ) -> None:
         """Says how far the job is: current of total, in that unit ("epoch"), and if you like a line for people.
 
         Numbers from 0 to 2**53, of any type that is one. What is not given stays as it was. Of reports that come faster
         than ``interval``, the service gets the last.
         """
         try:
-            if not ((current.__class__ is int or current.__class__ is float) and 0 <= current <= _settings.MOST):
-                current = self._amount(current)
+            amount: Any = current
+            if not ((amount.__class__ is int or amount.__class__ is float) and 0 <= amount <= _settings.MOST):
+                amount = self._amount(amount)
             if total is not None:
                 self._total = self._amount(total)
             if unit is not None:
                 self._unit = unit
-            if current is not None:
-                self._at = (current, self._total, self._unit)
+            if amount is not None:
+                self._at = (amount, self._total, self._unit)
             if message is not None:
-                self._message = message if message.__class__ is str else _clean.text(message)
+                self._message = message if isinstance(message, str) else _clean.text(message)
             if not self._moved:
                 self._moved = True
                 _ring(self._wake)
@@ -147,7 +177,7 @@ class Job:
         if self._must_raise:
             raise Cancelled(self.cancel_reason)
 
-    def beat(self, message: Any = None) -> None:
+    def beat(self, message: object = None) -> None:
         """Says that the job is alive, which it does by itself, and if you like a line for people."""
         try:
             if message is not None:
@@ -160,7 +190,7 @@ class Job:
         if self._must_raise:
             raise Cancelled(self.cancel_reason)
 
-    def metadata(self, /, **values: Any) -> None:
+    def metadata(self, /, **values: object) -> None:
         """Notes short texts about the job, like a link to its logs; None or "" removes one. 32 at most."""
         try:
             with self._writing:
@@ -172,13 +202,13 @@ class Job:
         """The job is done, whatever comes after; also if it was asked to stop. The first end told stands."""
         self._finish({"status": "success"})
 
-    def fail(self, error: Any = None, *, code: Any = None, exit_code: Any = None) -> None:
+    def fail(self, error: object = None, *, code: object = None, exit_code: Optional[int] = None) -> None:
         """The job has failed: an exception, or a line for people, with a short code for programs."""
         try:
             if isinstance(error, BaseException):
-                report = _failure(_clean.exception_type(error) if code is None else code, _clean.exception_line(error), exit_code)
-            else:
-                report = _failure(code, error, exit_code)
+                code = type(error).__name__ if code is None else code
+                error = _clean.exception_line(error)
+            report = _failure(code, error, exit_code)
         except Exception:
             report = {"status": "fail"}
         self._finish(report)
@@ -232,7 +262,7 @@ class Job:
             return self._cancelled_end() if self._saw_cancel else {"status": "success"}
         if self._cancelled and isinstance(error, (Cancelled, KeyboardInterrupt, SystemExit)):
             return self._cancelled_end()
-        return _failure(_clean.exception_type(error), _clean.exception_line(error), None)
+        return _failure(type(error).__name__, _clean.exception_line(error), None)
 
     def _cancelled_end(self) -> Dict[str, Any]:
         return _failure("cancelled", self.cancel_reason or "cancelled", None)
@@ -251,10 +281,10 @@ class Job:
             self._warn("close", "cannot take leave", exc_info=True)
 
     def _end(self, report: Dict[str, Any]) -> None:
-        self._must_raise = False
-        self._ends.append((report, time.monotonic() + self._flush))
-        _ring(self._ending)
-        _ring(self._wake)
+        if not self._ends:
+            self._must_raise = False
+            self._ends.append((report, time.monotonic() + self._flush))
+            self._ring_all()
 
     def _await(self) -> None:
         """Waits until the end is told, or it is time to go on."""
@@ -278,6 +308,17 @@ class Job:
         else:
             self._warn("exit", "nobody told how the job ended")
             self._end({"status": "in-progress"})  # with its last progress
+
+    def _quit(self) -> None:
+        """The interpreter is about to, and must not meet a thread that is at work: that may crash it."""
+        self._over = True
+        self._ring_all()
+        if self._client is not None:
+            self._client.abort()
+
+    def _ring_all(self) -> None:
+        for bell in (self._wake, self._ending):
+            _ring(bell)
 
     def _silence(self) -> None:
         self._quiet, self._must_raise = True, False
@@ -304,9 +345,11 @@ class Job:
                     break
 
     def _tells_the_end(self) -> None:
-        self._ending.acquire()
-        report, deadline = self._ends[0]
         failures = 0
+        self._ending.acquire()
+        if not self._ends:
+            return
+        report, deadline = self._ends[0]
         while not self._over:
             least = self._send(report, max(min(deadline - time.monotonic(), _TIMEOUT), 1.0))
             if least is None:
@@ -316,7 +359,7 @@ class Job:
             left = deadline - time.monotonic()
             if left > 1.0:  # one try is made before the time is up, whatever the service says
                 pause = min(pause, left - 0.75)
-            time.sleep(pause)
+            self._ending.acquire(timeout=pause)
         self._over = True
         _ring(self._told)
 
@@ -367,9 +410,11 @@ class Job:
             log.warning("statusd: %s is asked to stop: %s", self.request_id, self.cancel_reason or "no reason given")
         if record.get("terminal") and not self._ends:
             self._over = True
-            self._warn("over", f"attempt {self.attempt} is over already, and reported no more; a new try needs a higher attempt")
+            self._warn("over", f"attempt {self.attempt} is over already; a new try needs a higher number")
 
     def _refused(self, answer: Answer, status: str) -> Optional[float]:
+        if self._over:
+            return None
         code = answer.body.get("code")
         if answer.status == 409 and code in ("superseded", "owner"):
             self._superseded = code == "superseded"

@@ -11,18 +11,22 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 from typing import TYPE_CHECKING, Optional, Set
 
 if TYPE_CHECKING:
     from statusd._job import Job
 
-_open: Set[Job] = set()
+_open: Set[Job] = set()  # whose end is not told
+_busy: Set[Job] = set()  # whose threads may be at work
 
 
 def opened(job: Job) -> None:
     """From here on the job learns of what happens to the process."""
     _open.add(job)
+    _busy.difference_update([other for other in _busy if not any(t.is_alive() for t in other._threads)])
+    _busy.add(job)
     # Under `statusd run` the signal comes from there, or is known there, and so is what it is for.
     if not os.environ.get("STATUSD_PROGRESS"):
         _handle_sigterm(signal.SIG_DFL, _terminated)
@@ -59,6 +63,12 @@ def _exit() -> None:
         job._exits(error)
     for job in jobs:
         job._await()
+    for job in _busy:
+        job._quit()
+    end = time.monotonic() + 1.0
+    for job in _busy:
+        for thread in job._threads:
+            thread.join(max(end - time.monotonic(), 0.0))
 
 
 def _forked() -> None:
@@ -66,6 +76,7 @@ def _forked() -> None:
     for job in _open:
         job._silence()
     _open.clear()
+    _busy.clear()
     try:
         _handle_sigterm(_terminated, signal.SIG_DFL)
     except ValueError:

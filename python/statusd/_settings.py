@@ -42,7 +42,7 @@ def request_id(given: Any) -> Optional[str]:
     if re.fullmatch("[A-Za-z0-9._:~-]{1,128}", found):
         return found
     if found:
-        log.warning("statusd: nothing is reported: an id has 1 to 128 of the characters A-Z a-z 0-9 . _ : ~ -, unlike %.140r", found)
+        log.warning("statusd: nothing is reported: an id has 1 to 128 of A-Z a-z 0-9 . _ : ~ -, unlike %.140r", found)
     else:
         log.warning("statusd: nothing is reported: the job has no id; give one, or set STATUSD_REQUEST_ID")
     return None

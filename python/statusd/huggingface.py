@@ -47,7 +47,7 @@ class StatusdCallback(Reporter, TrainerCallback):
 
 
 def _of_process_zero(stop: bool) -> bool:
-    """What process zero says, to all alike; if they can't be asked, no: one that stops alone leaves the others waiting."""
+    """What process zero says, to all alike; if it can't be asked, no: one that stops alone leaves the others waiting."""
     distributed = sys.modules.get("torch.distributed")
     if distributed is None or not distributed.is_available() or not distributed.is_initialized():
         return False

@@ -33,7 +33,7 @@ class StatusdCallback(Reporter, Callback):
         self._epoch = epoch
         self._progress(epoch, self.params.get("epochs"), "epoch")
 
-    # Where a batch begins, and not where it ends: for a call-back that wants to see its end, Keras waits for the device.
+    # Where a batch begins, and not where it ends: for a call-back that sees its end, Keras waits for the device.
     @hook
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         steps = self.params.get("steps")

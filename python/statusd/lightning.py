@@ -18,7 +18,7 @@ else:
 
 
 class StatusdCallback(Reporter, Callback):
-    """Reports a training by Lightning from global rank 0: in steps if it has ``max_steps``, else in epochs and parts of them.
+    """Reports a training by Lightning from global rank 0, in steps if it has ``max_steps``, else in parts of epochs.
 
     Each epoch's metrics become the message. Once somebody asks the job to stop, ``trainer.should_stop`` is set, on all
     ranks after the same batch.

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
+import subprocess
+import sys
 import time
 import unittest
 from typing import Any, Dict, Tuple
 
 import statusd
 from statusd import _job
-from tests.support import Case, Proxy, Service, Stub, until
+from tests.support import FOLDER, Case, Proxy, Service, Stub, until
 
 NOTHING: Tuple[int, Dict[str, str], bytes] = (200, {}, b"")
 
@@ -214,8 +218,6 @@ class Guarded(unittest.TestCase):
         service = Service()
         self.addCleanup(service.kill)
         tokens = os.path.join(service.folder, "tokens")
-        import hashlib
-
         digest = hashlib.sha256(b"statusd_k_test").hexdigest()
         with open(tokens, "w") as file:
             file.write(json.dumps({"name": "trainer", "sha256": digest, "scope": "admin"}) + "\n")
@@ -229,6 +231,31 @@ class Guarded(unittest.TestCase):
         with statusd.track("guarded", token="statusd_k_test", **options):
             pass
         self.assertEqual(service.ask("GET", "/status/guarded", token="statusd_k_test")["status"], "success")
+
+    @unittest.skipUnless(shutil.which("openssl"), "openssl makes the certificate")
+    def test_a_service_that_speaks_tls(self) -> None:
+        service = Service()
+        self.addCleanup(service.kill)
+        cert, key = (os.path.join(service.folder, name) for name in ("cert", "key"))
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=statusd", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+            check=True, capture_output=True,
+        )
+        service.start(STATUSD_TLS_CERT=cert, STATUSD_TLS_KEY=key)
+        program = """
+import os, statusd
+with statusd.track("tls", server=os.environ["URL"], flush=1, interval=0.1) as job:
+    job.progress(1)
+"""
+        environ = {"URL": f"https://127.0.0.1:{service.port}", "PYTHONPATH": str(FOLDER), "PATH": os.environ["PATH"]}
+        for trust, complaint in ((cert, ""), ("/nowhere", "CERTIFICATE_VERIFY_FAILED")):
+            done = subprocess.run(
+                [sys.executable, "-c", program], env={**environ, "SSL_CERT_FILE": trust}, capture_output=True, text=True
+            )
+            self.assertEqual(done.returncode, 0)
+            self.assertEqual("CERTIFICATE_VERIFY_FAILED" in done.stderr, bool(complaint), done.stderr)
+            self.assertEqual(done.stderr == "", not complaint, done.stderr)
 
 
 if __name__ == "__main__":
