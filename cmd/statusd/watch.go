@@ -213,7 +213,7 @@ func (w *watcher) draw() {
 	switch {
 	case now.Sub(w.since) < beforeSaid:
 	case w.lost != nil:
-		state = fmt.Sprintf("no connection for %s: %s", human.Span(now.Sub(w.since)), w.failure(w.lost))
+		state = fmt.Sprintf("out of touch for %s: %s", human.Span(now.Sub(w.since)), w.failure(w.lost))
 		if !w.said {
 			w.said = true
 			w.note(state)
