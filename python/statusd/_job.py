@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Set, SupportsFloat, SupportsIndex, Tuple, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Set, SupportsFloat, SupportsIndex, Tuple, Type, Union, cast
 
 from statusd import _clean, _process, _settings
 from statusd._http import Answer, Client
@@ -43,7 +43,8 @@ class Job:
     left out, and a warning goes to the logger ``statusd``, once.
 
     request_id  what the job is called; or STATUSD_REQUEST_ID, AWS_BATCH_JOB_ID, the id of the Slurm job (of an array:
-                ``JOB_TASK``). Without any, nothing is reported, and a warning says so.
+                ``JOB_TASK``), TRAINING_JOB_NAME, RAY_JOB_SUBMISSION_ID. Without any, nothing is reported, and a warning
+                says so.
     total       how far the job has to go, and
     unit        in what: "epoch", "step".
     initial     where it begins, if that is not 0: the epoch of the checkpoint, for one. Reported if there is a total.
@@ -179,16 +180,7 @@ class Job:
 
     def beat(self, message: object = None) -> None:
         """Says that the job is alive, which it does by itself, and if you like a line for people."""
-        try:
-            if message is not None:
-                self._message = _clean.text(message)
-            if not self._moved:
-                self._moved = True
-                _ring(self._wake)
-        except Exception:
-            self._warn("beat", "a message was not understood", exc_info=True)
-        if self._must_raise:
-            raise Cancelled(self.cancel_reason)
+        self.progress(cast(Any, None), message=message)
 
     def metadata(self, /, **values: object) -> None:
         """Notes short texts about the job, like a link to its logs; None or "" removes one. 32 at most."""
@@ -244,7 +236,11 @@ class Job:
 
     def close(self, error: Optional[BaseException] = None) -> None:
         """Tells the end of a block that ended with this exception, or with none. ``with`` does it."""
-        self._finish(self._verdict(error))
+        try:
+            report = self._verdict(error)
+        except Exception:  # an exception of an odd type
+            report = {"status": "fail"}
+        self._finish(report)
 
     def __reduce__(self) -> Any:
         return _silent, ()  # a copy, in another process or in a checkpoint, reports nothing
@@ -284,7 +280,7 @@ class Job:
         if not self._ends:
             self._must_raise = False
             self._ends.append((report, time.monotonic() + self._flush))
-            self._ring_all()
+        self._ring_all()  # also if another has begun that, and was interrupted by this
 
     def _await(self) -> None:
         """Waits until the end is told, or it is time to go on."""
@@ -365,6 +361,13 @@ class Job:
 
     def _send(self, report: Dict[str, Any], timeout: float) -> Optional[float]:
         """Sends a report with all there is to say, and returns None, or how long to wait at least to try again."""
+        try:
+            return self._exchange(report, timeout)
+        except Exception:
+            self._warn("bug", "a report could not be made", exc_info=True)
+            return _RARELY
+
+    def _exchange(self, report: Dict[str, Any], timeout: float) -> Optional[float]:
         metadata = self._metadata
         report = {**report, "attempt": self.attempt, "report_every": math.ceil(self._interval), **self._state()}
         if metadata is not self._known_metadata:
@@ -391,7 +394,7 @@ class Job:
                 progress["total"] = total
             elif total is not None:
                 self._warn("total", f"progress is beyond its total, which is left out: {current} of {total}")
-            if unit:
+            if unit is not None:
                 progress["unit"] = _clean.text(unit, 64)
             state["progress"] = progress
         if message is not None:

@@ -39,6 +39,7 @@ def request_id(given: Any) -> Optional[str]:
     if not found:
         array, task = _env("SLURM_ARRAY_JOB_ID"), _env("SLURM_ARRAY_TASK_ID")
         found = f"{array}_{task}" if array and task else _env("SLURM_JOB_ID")
+    found = found or _env("TRAINING_JOB_NAME") or _env("RAY_JOB_SUBMISSION_ID")  # SageMaker; Ray
     if re.fullmatch("[A-Za-z0-9._:~-]{1,128}", found):
         return found
     if found:

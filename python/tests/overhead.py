@@ -1,7 +1,8 @@
 """What tracking costs a training: python3 -m tests.overhead [runs] [seconds]
 
 A training in plain Python, which does the same work each time, is run alternately with and without tracking: with the
-service up, away, and silent. The percentage is the median of the runs' ratios. Processor time includes that of the reporting threads.
+service up, away, and silent. The best of the runs is the one least disturbed by what else the machine does. Processor
+time includes that of the reporting threads.
 """
 
 from __future__ import annotations
@@ -65,12 +66,13 @@ def main() -> None:
             pair = [(without, None), (tracked, url)]
             for into, server in pair if run % 2 else reversed(pair):
                 into.append(once(steps, server))
-        parts = []
         for n, what in enumerate(("elapsed", "processor")):
-            a, b = statistics.median(t[n] for t in without), statistics.median(t[n] for t in tracked)
-            ratio = statistics.median(t[n] / u[n] for t, u in zip(tracked, without))  # of neighbours: machines have moods
-            parts.append(f"{what} {a:.3f} s without, {b:.3f} s with, {100 * (ratio - 1):+.2f} %")
-        print(f"{name:5} {'; '.join(parts)}", flush=True)
+            a, b = [run[n] for run in without], [run[n] for run in tracked]
+            median, best = statistics.median(b) / statistics.median(a) - 1, min(b) / min(a) - 1
+            print(
+                f"{name:5} {what:9} median {statistics.median(a):.3f} s without, {statistics.median(b):.3f} s with, "
+                f"{median:+.2%}; best {min(a):.3f} s without, {min(b):.3f} s with, {best:+.2%}", flush=True,
+            )
     slow.close()
     service.kill()
 

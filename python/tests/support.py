@@ -25,7 +25,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 FOLDER = Path(__file__).resolve().parent.parent
 
 for name in list(os.environ):  # a test decides for itself where it runs
-    if name.startswith(("STATUSD_", "SLURM_", "AWS_BATCH_", "OMPI_", "PMI")) and name != "STATUSD_TEST_BINARY":
+    if name.startswith(("STATUSD_", "SLURM_", "AWS_BATCH_", "OMPI_", "PMI", "RAY_", "TRAINING_")) and name != "STATUSD_TEST_BINARY":
         del os.environ[name]
 for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "http_proxy", "HTTP_PROXY"):
     os.environ.pop(name, None)

@@ -254,6 +254,9 @@ class Odd(Case):
             def __str__(self) -> str:
                 raise RuntimeError
 
+        with statusd.track(self.name, **self.options) as job:
+            job.progress(1, unit=Unspeakable())  # type: ignore[arg-type]
+            self.await_record(lambda record: record["status"] == "in-progress")
         for text in ("x" * 10**6, "\x00\x07\x1b[31m\n", "\ud800", "ä😀" * 900, Unspeakable(), 5, b"\xff", ""):
             with self.subTest(repr(text)[:20]):
                 self.name += "-"

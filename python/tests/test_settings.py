@@ -21,6 +21,7 @@ class Settings(unittest.TestCase):
         cases: Any = [
             ("bert", {"STATUSD_REQUEST_ID": "env"}, "bert"), (42, {}, "42"), (None, {"STATUSD_REQUEST_ID": "env", **batch}, "env"),
             (None, {**batch, **slurm}, "4e2-a:3"), (None, slurm, "17"), (None, array, "17_2"), ("", array, "17_2"),
+            (None, {"TRAINING_JOB_NAME": "sm", "RAY_JOB_SUBMISSION_ID": "ray"}, "sm"), (None, {"RAY_JOB_SUBMISSION_ID": "ray"}, "ray"),
         ]
         for given, environ, found in cases:
             with self.subTest(found), settings(**environ):
