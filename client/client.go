@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -44,7 +45,7 @@ type Config struct {
 	TokenFile string // file with the token, read for each request, as it may be exchanged; unless Token is given
 	HTTP      *http.Client
 	// Retrying, if given, is told of each failure after which a request is sent
-	// again. It must return soon.
+	// again, and of nil once one is answered. It must return soon.
 	Retrying func(error)
 }
 
@@ -56,9 +57,10 @@ func FromEnvironment(getenv func(string) string) Config {
 
 // Client is safe for use by many goroutines.
 type Client struct {
-	base   string
-	config Config
-	http   *http.Client
+	base     string
+	config   Config
+	http     *http.Client
+	troubled atomic.Bool // as Retrying was told
 }
 
 // New returns a client. It asks the service nothing yet.
@@ -77,7 +79,7 @@ func New(c Config) (*Client, error) {
 	// A report that is redirected may become a GET, and so get lost; and the
 	// token is for nobody else.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{strings.TrimRight(base.String(), "/"), c, &client}, nil
+	return &Client{base: strings.TrimRight(base.String(), "/"), config: c, http: &client}, nil
 }
 
 // request is what is sent, perhaps several times.
@@ -119,12 +121,18 @@ func (c *Client) once(ctx context.Context, r request) (*http.Response, error) {
 		}
 		token = strings.TrimSpace(string(text))
 	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errToken
+	}
 	if token != "" {
 		q.Header.Set("Authorization", "Bearer "+token)
 	}
 	answer, err := c.http.Do(q)
 	if err != nil {
 		return nil, withoutURL(err)
+	}
+	if !comesAgain(answer.StatusCode) {
+		c.retrying(nil)
 	}
 	if answer.StatusCode >= http.StatusMultipleChoices && answer.StatusCode != http.StatusNotModified {
 		defer answer.Body.Close()
@@ -161,13 +169,11 @@ func (c *Client) do(ctx context.Context, r request, read func(*http.Response) er
 			return before // which says more than that time is up
 		}
 		before = err
-		if c.config.Retrying != nil {
-			c.config.Retrying(err)
-		}
 		wait := max(pause.NextBackOff(), retryAfter(err))
 		if deadline, _ := ctx.Deadline(); ctx.Err() != nil || time.Until(deadline) < wait {
 			return err // there will be no time for another
 		}
+		c.retrying(err)
 		select {
 		case <-ctx.Done():
 			return err
@@ -189,6 +195,13 @@ func (c *Client) try(ctx context.Context, r request, read func(*http.Response) e
 	return read(answer)
 }
 
+// retrying tells of a failure, or that it is over.
+func (c *Client) retrying(err error) {
+	if was := c.troubled.Swap(err != nil); c.config.Retrying != nil && (was || err != nil) {
+		c.config.Retrying(err)
+	}
+}
+
 // pauses grow from some 0.25 s to some 15 s.
 func pauses() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
@@ -202,17 +215,26 @@ func passing(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &answered):
-		switch answered.Status {
-		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway,
-			http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return true
-		}
-		return false
-	case errors.As(err, &certificate), errors.Is(err, os.ErrNotExist), errors.Is(err, context.Canceled), errors.Is(err, errStrange):
+		return comesAgain(answered.Status)
+	case errors.As(err, &certificate), errors.Is(err, os.ErrNotExist), errors.Is(err, context.Canceled),
+		errors.Is(err, errStrange), errors.Is(err, errToken):
 		return false
 	}
 	return true
 }
+
+// comesAgain tells whether an answer asks for the same again, later.
+func comesAgain(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// errToken is a token that can't be shown.
+var errToken = errors.New("token: it has characters that no token has")
 
 // errStrange is an answer that statusd does not give.
 var errStrange = errors.New("the answer is none of statusd's: is the server's URL right?")

@@ -99,14 +99,15 @@ func TestAServiceThatIsBusyIsAskedAgainWhenItSays(t *testing.T) {
 		return true
 	})
 	var told []string
-	c := s.client(t, func(c *client.Config) { c.Retrying = func(err error) { told = append(told, err.Error()) } })
+	c := s.client(t, func(c *client.Config) { c.Retrying = func(err error) { told = append(told, fmt.Sprint(err)) } })
 	began := time.Now()
 	a, err := c.Report(t.Context(), "a", client.Update{Status: client.Started})
 	require.NoError(t, err)
 	require.Equal(t, client.Created, a.Outcome)
 	require.GreaterOrEqual(t, time.Since(began), time.Second)
-	require.Len(t, told, 2)
+	require.Len(t, told, 3)
 	require.Contains(t, told[0], "503")
+	require.Equal(t, "<nil>", told[2], "it answers again")
 }
 
 func TestTryingAgainEndsWithTheContext(t *testing.T) {
@@ -175,6 +176,9 @@ func TestTheTokenIsShownAndItsFileReadAgain(t *testing.T) {
 		require.ErrorIs(t, err, client.NotFound)
 		require.Equal(t, "Bearer "+token, shown.Load())
 	}
+	require.NoError(t, os.WriteFile(file, []byte("three\nand more"), 0o600))
+	_, err = c.Get(t.Context(), "a")
+	require.EqualError(t, err, "token: it has characters that no token has")
 	_, _ = s.client(t, func(c *client.Config) { c.Token, c.TokenFile = "mine", file }).Get(t.Context(), "a")
 	require.Equal(t, "Bearer mine", shown.Load())
 }
@@ -196,6 +200,8 @@ func TestAListIsReadToItsEnd(t *testing.T) {
 	}
 	require.Equal(t, 60, count(client.Query{}))
 	require.Equal(t, 30, count(client.Query{Owner: "a", Status: []client.Status{client.Started, client.Fail}, Liveness: client.Live}))
+	require.Equal(t, 55, count(client.Query{Limit: 55}))
+	require.Equal(t, 60, count(client.Query{Limit: 500}))
 	require.Zero(t, count(client.Query{Status: []client.Status{client.Fail}}))
 	for _, err := range c.List(t.Context(), client.Query{Liveness: "dead"}) {
 		require.ErrorContains(t, err, "liveness")

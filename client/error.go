@@ -60,6 +60,9 @@ func (e *Error) Error() string {
 	for _, f := range e.Fields {
 		text += fmt.Sprintf(" %s %s.", f.Name, f.Message)
 	}
+	if e.NextAttempt > 0 {
+		text += fmt.Sprintf(" Next attempt: %d.", e.NextAttempt)
+	}
 	if e.Code != "" {
 		text = string(e.Code) + ": " + text
 	}

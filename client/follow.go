@@ -50,6 +50,9 @@ func (c *Client) Follow(ctx context.Context, id string) iter.Seq2[*Record, error
 			case ctx.Err() != nil:
 				f.yield(nil, ctx.Err())
 				return
+			case isFull(err): // so that nobody may wait, but ask
+				pollUntil = time.Now().Add(pollFor)
+				continue
 			case errors.Is(err, errCut):
 				if cuts++; f.told != told {
 					cuts = 0
@@ -64,9 +67,7 @@ func (c *Client) Follow(ctx context.Context, id string) iter.Seq2[*Record, error
 				pause.Reset()
 			}
 			if err != nil {
-				if c.config.Retrying != nil {
-					c.config.Retrying(err)
-				}
+				c.retrying(err)
 				select {
 				case <-ctx.Done():
 				case <-time.After(max(pause.NextBackOff(), retryAfter(err))):
@@ -180,8 +181,7 @@ func (f *follower) poll(ctx context.Context) error {
 		r.query.Set("version", strconv.FormatInt(f.known.Version, 10))
 	}
 	_, err := f.ask(ctx, r)
-	var full *Error
-	if !errors.As(err, &full) || full.Code != "too_many_watchers" {
+	if !isFull(err) {
 		return err
 	}
 	r.query = nil
@@ -194,6 +194,8 @@ func (f *follower) poll(ctx context.Context) error {
 	}
 	return err
 }
+
+func isFull(err error) bool { return errors.Is(err, Code("too_many_watchers")) }
 
 // ask returns, too, when the service suggests to ask again.
 func (f *follower) ask(ctx context.Context, r request) (next time.Duration, err error) {

@@ -75,9 +75,7 @@ func TestEachChangeIsToldWhateverIsInTheWay(t *testing.T) {
 		},
 		"nobody may wait": func(w http.ResponseWriter, r *http.Request) bool {
 			waits := isStream(r) || r.URL.Query().Has("wait")
-			if isStream(r) {
-				_, _ = w.Write([]byte("<html>"))
-			} else if waits {
+			if waits {
 				full(w)
 			}
 			return waits
@@ -114,11 +112,30 @@ func TestFollowingGoesOnWhenTheServiceIsBack(t *testing.T) {
 	told := followed(t.Context(), c, "a")
 	require.Equal(t, "started one", next(t, told))
 	s.behind(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) })
-	s.CloseClientConnections()
+	s.cut()
 	time.Sleep(500 * time.Millisecond)
 	s.behind(nil)
 	report(t, c, client.Fail, "two")
 	require.Equal(t, "fail two", next(t, told))
+}
+
+func TestADeleteIsToldThatNobodySaw(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := s.client(t)
+	report(t, c, client.Started, "one")
+	told := followed(t.Context(), c, "a")
+	require.Equal(t, "started one", next(t, told))
+	s.behind(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet {
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	})
+	s.cut()
+	require.NoError(t, c.Delete(t.Context(), "a"))
+	s.behind(nil)
+	require.Equal(t, "gone", next(t, told))
 }
 
 func TestFollowingEndsWithTheContextAndWhenTheServiceSaysNo(t *testing.T) {

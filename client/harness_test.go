@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -26,6 +28,7 @@ type service struct {
 	mu    sync.Mutex
 	front func(w http.ResponseWriter, r *http.Request) (answered bool)
 	asked []string // methods and paths
+	conns []net.Conn
 }
 
 func start(t testing.TB) *service {
@@ -81,9 +84,28 @@ func (s *service) times(request string) (n int) {
 	return n
 }
 
+// cut ends all connections of its clients.
+func (s *service) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, conn := range s.conns {
+		if conn != nil {
+			conn.Close()
+		}
+	}
+}
+
 func (s *service) client(t testing.TB, options ...func(*client.Config)) *client.Client {
 	t.Helper()
-	config := client.Config{Server: s.URL, HTTP: &http.Client{Transport: &http.Transport{}}}
+	config := client.Config{Server: s.URL, HTTP: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.conns = append(s.conns, conn)
+			return conn, err
+		},
+	}}}
 	for _, option := range options {
 		option(&config)
 	}

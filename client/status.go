@@ -83,6 +83,7 @@ type Query struct {
 	Status   []Status // any of these
 	Owner    string
 	Liveness Liveness
+	Limit    int // how many at most
 }
 
 // List goes through the jobs, newest status first, page by page. It ends with
@@ -99,7 +100,11 @@ func (c *Client) List(ctx context.Context, q Query) iter.Seq2[Record, error] {
 		if q.Liveness != "" {
 			query.Set("liveness", string(q.Liveness))
 		}
+		left := q.Limit
 		for {
+			if q.Limit > 0 {
+				query.Set("limit", strconv.Itoa(min(left, mostListed)))
+			}
 			var page struct {
 				Items []Record `json:"items"`
 				Next  string   `json:"next_cursor"`
@@ -114,7 +119,7 @@ func (c *Client) List(ctx context.Context, q Query) iter.Seq2[Record, error] {
 					return
 				}
 			}
-			if page.Next == "" {
+			if left -= len(page.Items); page.Next == "" || q.Limit > 0 && left <= 0 {
 				return
 			}
 			query.Set("cursor", page.Next)

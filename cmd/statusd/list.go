@@ -35,6 +35,7 @@ func listJobs(ctx context.Context, call clientCall) error {
 	case *limit < 1:
 		return usageError{errors.New("the limit must be above 0")}
 	}
+	q.Limit = *limit + 1 // which shows whether there are more
 	var records []client.Record
 	more := false
 	if err := a.look(ctx, *within, func(ctx context.Context, c *client.Client) error {

@@ -39,7 +39,7 @@ func (a *asking) look(ctx context.Context, within time.Duration, ask func(contex
 	}
 	told := false
 	c, err := a.client(func(err error) {
-		if !told {
+		if !told && err != nil {
 			told = true
 			fmt.Fprintf(a.stderr, "statusd: no answer yet, trying for %s: %s\n", within, human.Harmless(err.Error()))
 		}

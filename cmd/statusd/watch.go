@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -79,8 +78,7 @@ func (w *watcher) run(ctx context.Context) error {
 		}
 	}
 	config := w.config()
-	config.Retrying = func(err error) { tell(news{lost: err}) }
-	config.HTTP = &http.Client{Transport: listening(func() { tell(news{answered: true}) })}
+	config.Retrying = func(err error) { tell(news{lost: err, answered: err == nil}) }
 	c, err := client.New(config)
 	if err != nil {
 		return usageError{err}
@@ -120,17 +118,6 @@ func (w *watcher) run(ctx context.Context) error {
 		return w.unknown(w.failure(w.lost))
 	}
 	return w.unknown(fmt.Errorf("%s is not over after %s", w.id, w.within))
-}
-
-// listening has somebody told of each answer that is one.
-type listening func()
-
-func (l listening) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := http.DefaultTransport.RoundTrip(r)
-	if err == nil && answer.StatusCode < http.StatusRequestTimeout {
-		l()
-	}
-	return answer, err
 }
 
 // hear takes in what came. The error of what is over is the exit code.
