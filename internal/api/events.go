@@ -36,13 +36,16 @@ func (s *server) events(x *exchange, r *http.Request) error {
 		done()
 		return err
 	}
-	st := &stream{subscription: subscription, caller: x.caller, due: time.Now().Add(commentEvery), done: done}
+	// Who comes back knows of a record, and is to learn that it is gone. That
+	// must be so now, and not have been so before the record came into being.
+	back := isVersion(r.Header.Get("Last-Event-ID"))
+	st := &stream{subscription: subscription, caller: x.caller, there: back, due: time.Now().Add(commentEvery), done: done}
 	defer func() {
 		if !x.handedOver {
 			st.close()
 		}
 	}()
-	if st.first, err = subscription.First(r.Context(), fresh(r)); err != nil {
+	if st.first, err = subscription.First(r.Context(), back || fresh(r)); err != nil {
 		return err
 	}
 	st.first = visible(x.caller, st.first)
@@ -66,6 +69,11 @@ func (s *server) events(x *exchange, r *http.Request) error {
 // is no version is none of ours.
 func lastSeen(h http.Header, version int64) bool {
 	return h.Get("Last-Event-ID") == strconv.FormatInt(version, 10)
+}
+
+func isVersion(id string) bool {
+	_, err := strconv.ParseUint(id, 10, 63)
+	return err == nil
 }
 
 // As of [noCache].

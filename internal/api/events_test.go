@@ -153,6 +153,17 @@ func TestAStreamOfAnUnknownJobIsHeldUntilThereIsOne(t *testing.T) {
 	})
 }
 
+func TestWhoComesBackLearnsOfADelete(t *testing.T) {
+	onBothWays(t, func(t *testing.T, w way) {
+		s := w.start(t)
+		stream := s.open("a", "Last-Event-ID", "1700000000000")
+		stream.retry()
+		stream.is("gone")
+		posted := s.posted("a", `{"status":"started"}`)
+		require.JSONEq(t, posted.body, stream.status().data)
+	})
+}
+
 func TestAnAbsenceThatIsNoNewsIsNotTold(t *testing.T) {
 	t.Parallel()
 	s := start(t)
