@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from typing import Any, Callable, Mapping, Optional, TypeVar, Union, cast
 
-from statusd._job import Job
+from statusd._job import Cancelled, Job
 
 log = logging.getLogger("statusd")
 
@@ -57,7 +58,8 @@ class Reporter:
 
     def _progress(self, current: Any, total: Any, unit: str, message: Optional[str] = None) -> None:
         if self.job is not None:
-            self.job.progress(current, total, unit=unit, message=message)
+            with contextlib.suppress(Cancelled):  # if it was given so: it is the framework that is to stop
+                self.job.progress(current, total, unit=unit, message=message)
 
     def _end(self, error: Optional[BaseException] = None) -> None:
         if self.job is not None and self._given is None:

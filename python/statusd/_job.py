@@ -38,8 +38,8 @@ class Job:
     traceback; ``sys.exit(0)`` is a success. SIGTERM in the block, unless the program handles it, is reported before the
     process ends of it. A block in a forked process, and one of another rank than 0, reports nothing.
 
-    The methods may be called from any thread, take about a microsecond, but for the end, which waits up to ``flush``
-    seconds to be told, and raise nothing but :class:`Cancelled`, and that only if asked to: what can't be reported is
+    The methods may be called from any thread. ``progress()`` takes about a microsecond; the end waits up to ``flush``
+    seconds to be told. They raise nothing but :class:`Cancelled`, and that only if asked to: what can't be reported is
     left out, and a warning goes to the logger ``statusd``, once.
 
     request_id  what the job is called; or STATUSD_REQUEST_ID, AWS_BATCH_JOB_ID, the id of the Slurm job (of an array:
@@ -347,7 +347,9 @@ class Job:
             return
         report, deadline = self._ends[0]
         while not self._over:
-            least = self._send(report, max(min(deadline - time.monotonic(), _TIMEOUT), 1.0))
+            left = deadline - time.monotonic()
+            # While somebody waits, there is to be time for another try: a hanging one may be only that connection's.
+            least = self._send(report, min(max(left / 2, 1.0), _TIMEOUT) if left > 0 else _TIMEOUT)
             if least is None:
                 break
             failures += 1
@@ -404,14 +406,14 @@ class Job:
         return state
 
     def _learn(self, record: Dict[str, Any]) -> None:
-        if record.get("attempt") != self.attempt:
+        if self._ends or record.get("attempt") != self.attempt:
             return
         if record.get("cancel_requested_at") and not self._cancelled:
             self.cancel_reason = str(record.get("cancel_reason", ""))
             self._cancelled = True
             self._must_raise = self._raises
             log.warning("statusd: %s is asked to stop: %s", self.request_id, self.cancel_reason or "no reason given")
-        if record.get("terminal") and not self._ends:
+        if record.get("terminal"):
             self._over = True
             self._warn("over", f"attempt {self.attempt} is over already; a new try needs a higher number")
 

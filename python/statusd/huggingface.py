@@ -37,9 +37,7 @@ class StatusdCallback(Reporter, TrainerCallback):
 
     @hook
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        message = line(logs)
-        if message is not None and self.job is not None:
-            self.job.beat(message)
+        self._progress(state.global_step, state.max_steps or None, "step", line(logs))
 
     @hook
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -110,11 +110,11 @@ class Lightning(Case):
                 until(lambda: self.callback.job._cancelled)
 
         fit(self.callback, on, batch)
-        self.assertEqual(self.record()["error"], {"code": "cancelled", "message": "enough"})
 
     def test_cancel(self) -> None:
         on = trainer()
         self.stop_when_cancelled(on)
+        self.assertEqual(self.record()["error"], {"code": "cancelled", "message": "enough"})
         self.assertTrue(on.should_stop)
         self.assertEqual(on.global_step, 2)
 
@@ -133,6 +133,14 @@ class Lightning(Case):
             fit(self.module.StatusdCallback(job), trainer())
             self.assertTrue(job.reporting)
         self.assertEqual((self.record()["status"], self.record()["progress"]["current"]), ("success", 2))
+
+    def test_a_job_from_elsewhere_that_raises(self) -> None:
+        with self.assertRaises(statusd.Cancelled):
+            with statusd.track(self.name, raise_on_cancel=True, **self.options) as job:
+                self.callback, on = self.module.StatusdCallback(job), trainer()
+                self.stop_when_cancelled(on)
+                self.assertTrue(on.should_stop)
+                job.progress(1)
 
     def test_a_framework_that_has_changed(self) -> None:
         with self.warned() as warnings:

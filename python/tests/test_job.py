@@ -198,6 +198,16 @@ class Cancel(Case):
         self.assertEqual(self.record()["error"]["code"], "cancelled")
         job.progress(1)  # the job is over: there is nothing to stop any more
 
+    def test_too_late(self) -> None:
+        """The answer to the end tells of a wish that came just before."""
+        self.options["interval"] = 60
+        with statusd.track(self.name, raise_on_cancel=True, **self.options) as job:
+            until(lambda: job._known)
+            self.service.cancel(self.name)
+        self.assertEqual(self.record()["status"], "success")
+        job.progress(1)
+        self.assertFalse(job.cancelled)
+
     def test_other_exceptions(self) -> None:
         for error, code in ((KeyboardInterrupt(), "cancelled"), (SystemExit(1), "cancelled"), (MemoryError(), "MemoryError")):
             self.name += "-"

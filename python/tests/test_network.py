@@ -89,6 +89,19 @@ class Away(Case):
             proxy.mode = "pass"
         self.assertEqual(self.record()["status"], "success")
 
+    def test_the_end_is_tried_again_while_it_waits(self) -> None:
+        """Of a try that hangs, something of the time is left for another."""
+        proxy = Proxy(self.service.port)
+        self.addCleanup(proxy.close)
+        self.options.update(server=proxy.url, interval=60, flush=4)
+        with statusd.track(self.name, **self.options) as job:
+            until(lambda: job._known)
+            proxy.mode, before = "hang", proxy.connections
+            job._end({"status": "success"})
+            until(lambda: proxy.connections > before)
+            proxy.mode = "pass"
+        self.assertEqual(self.record()["status"], "success")
+
     def test_progress_does_not_wait(self) -> None:
         proxy = Proxy(self.service.port)
         self.addCleanup(proxy.close)
@@ -158,7 +171,7 @@ class Answers(Case):
 
     def test_retry_after_is_longer_than_the_end_can_wait(self) -> None:
         answers = [(503, {"Retry-After": "100"}, b"")]
-        self.options["flush"] = 1.5
+        self.options["flush"] = 2.5
         stub = self.stub(lambda body: answers.pop() if answers else self.record_of(body))
         self.options["interval"] = 60
         with self.warned(), statusd.track(self.name, **self.options):
