@@ -241,13 +241,16 @@ func (r *runner) obey() {
 		return
 	case <-r.job.Cancelled():
 	}
-	r.stopped.Store(true)
+	r.stopped.Store(true) // before it can end by what follows
+	if err := r.command.Process.Signal(syscall.SIGTERM); err != nil {
+		r.stopped.Store(false) // it has ended by itself
+		return
+	}
 	text := "asked to stop"
 	if reason := r.job.CancelReason(); reason != "" {
 		text += ": " + shown(reason)
 	}
 	r.say(text)
-	_ = r.command.Process.Signal(syscall.SIGTERM) // it may have ended
 	r.killAfter(r.CancelGrace)
 }
 
