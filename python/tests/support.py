@@ -243,7 +243,11 @@ class Case(unittest.TestCase):
 
     def python(self, code: str, **environ: str) -> subprocess.Popen[str]:
         """Runs a program of its own, in which id and options are set as here."""
-        head = f"import os, signal, sys, time, statusd\nid, options = {self.name!r}, {self.options!r}\n"
+        head = f"""
+import os, signal, sys, time, statusd
+id, options = {self.name!r}, {self.options!r}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+"""
         # Nothing of ours may be left open, or look like it.
         process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", head + textwrap.dedent(code)], text=True,
