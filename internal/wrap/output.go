@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -31,10 +32,21 @@ func newStream(to *os.File, taps ...func([]byte)) (*stream, error) {
 			plain(s.command)
 			s.resize()
 		}
-	} else {
-		s.from, s.command, err = os.Pipe()
+	} else if s.from, s.command, err = os.Pipe(); err == nil {
+		widen(s.command)
+	}
+	if err == nil {
+		s.from, err = unpolled(s.from)
 	}
 	return s, err
+}
+
+// unpolled is a file that is read by a thread that waits for it. The runtime's
+// poller would wake at each write, whether or not anybody reads.
+func unpolled(file *os.File) (*os.File, error) {
+	defer file.Close()
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	return os.NewFile(uintptr(fd), file.Name()), err
 }
 
 // sameFile tells whether two files are one, as after 2>&1. What is written to
@@ -55,6 +67,16 @@ func (s *stream) resize() {
 	}
 }
 
+// A command that writes little, but often, would have us wake for each line of
+// it, and take of the processor what is the command's. What comes in less than
+// often after the last is passed on together with what comes within together:
+// no eye sees that, and the pipe is wide enough for the command not to wait.
+const (
+	little   = 4 << 10 // bytes
+	often    = 40 * time.Millisecond
+	together = 20 * time.Millisecond
+)
+
 // copy passes on what comes, until nobody can write any more.
 func (s *stream) copy() {
 	defer close(s.done)
@@ -63,7 +85,8 @@ func (s *stream) copy() {
 		n, err := s.from.Read(buffer)
 		if n > 0 {
 			s.passing.Store(true)
-			s.arrived.Store(time.Now().UnixNano())
+			now := time.Now()
+			busy := now.Sub(time.Unix(0, s.arrived.Swap(now.UnixNano()))) < often
 			_, lost := s.to.Write(buffer[:n])
 			s.passing.Store(false)
 			if errors.Is(lost, syscall.EPIPE) {
@@ -72,6 +95,9 @@ func (s *stream) copy() {
 			}
 			for _, tap := range s.taps {
 				tap(buffer[:n])
+			}
+			if busy && n < little && !s.terminal { // whose own room is small
+				time.Sleep(together)
 			}
 		}
 		if err != nil {

@@ -6,15 +6,18 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/statusd/statusd/client"
 )
 
 const (
-	mostLine = 4 << 10 // bytes of one that are looked at
-	mostText = 200     // bytes of a message
-	queued   = 64      // chunks of output that may wait to be looked at
+	mostLine  = 4 << 10                // bytes of one that are looked at
+	mostText  = 200                    // bytes of a message
+	lookEvery = 250 * time.Millisecond // at what came: at each line, a chatty command would have us wake without end
+	mostSeen  = 1 << 20                // bytes that may wait for that
 )
 
 // spotter finds progress in what a command writes. It looks at it after it has
@@ -23,18 +26,17 @@ type spotter struct {
 	own    *regexp.Regexp // instead of what is built in
 	tell   func(p *client.Progress, message string)
 	silent atomic.Bool
-	chunks chan chunk
-	done   chan struct{}
 
-	lines  map[int][]byte // of each stream, the line that is not ended
-	epochs bool           // are counted: then nothing else is
-	bar    bar
-	passes map[string]int // how many bars there were with this unit
-}
+	mu   sync.Mutex
+	came [2][]byte // of each stream, what is to be looked at
+	next *time.Timer
+	over bool
 
-type chunk struct {
-	stream int
-	text   []byte
+	looking sync.Mutex // for what follows
+	lines   [2][]byte  // of each stream, the line that is not ended
+	epochs  bool       // are counted: then nothing else is
+	bar     bar
+	passes  map[string]int // how many bars there were with this unit
 }
 
 // bar is the count that is followed, of those that there may be.
@@ -44,31 +46,20 @@ type bar struct {
 }
 
 func newSpotter(own *regexp.Regexp, tell func(*client.Progress, string)) *spotter {
-	s := &spotter{
-		own: own, tell: tell, chunks: make(chan chunk, queued), done: make(chan struct{}),
-		lines: make(map[int][]byte), passes: make(map[string]int),
-	}
-	go func() {
-		defer close(s.done)
-		for c := range s.chunks {
-			if c.text == nil {
-				break
-			}
-			s.look(c)
-		}
-		for _, line := range s.lines {
-			s.line(line)
-		}
-	}()
-	return s
+	return &spotter{own: own, tell: tell, passes: make(map[string]int)}
 }
 
-// tap returns what a stream shows its output to.
+// tap returns what a stream, the first or the second, shows its output to.
 func (s *spotter) tap(stream int) func([]byte) {
 	return func(p []byte) {
-		select {
-		case s.chunks <- chunk{stream, bytes.Clone(p)}:
-		default:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.over || len(s.came[stream])+len(p) > mostSeen {
+			return
+		}
+		s.came[stream] = append(s.came[stream], p...)
+		if s.next == nil {
+			s.next = time.AfterFunc(lookEvery, s.look)
 		}
 	}
 }
@@ -76,23 +67,42 @@ func (s *spotter) tap(stream int) func([]byte) {
 // silence has it tell nothing any more.
 func (s *spotter) silence() { s.silent.Store(true) }
 
-// end waits until all that came is looked at. What comes after it is not.
+// end looks at all that came. What comes after it is not looked at.
 func (s *spotter) end() {
-	s.chunks <- chunk{}
-	<-s.done
+	s.look()
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	for _, line := range s.lines {
+		s.line(line)
+	}
 }
 
-func (s *spotter) look(c chunk) {
-	for text := c.text; len(text) > 0; {
+// look looks at what came.
+func (s *spotter) look() {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	s.mu.Lock()
+	came := s.came
+	s.came, s.next = [2][]byte{}, nil
+	s.mu.Unlock()
+	for stream, text := range came {
+		s.lines[stream] = s.split(s.lines[stream], text)
+	}
+}
+
+// split looks at the lines of a text that follows a rest, and returns the rest
+// after them.
+func (s *spotter) split(rest, text []byte) []byte {
+	for {
 		at := bytes.IndexAny(text, "\r\n")
-		rest := s.lines[c.stream]
 		if at < 0 {
-			s.lines[c.stream] = append(rest, text[:min(len(text), mostLine-len(rest))]...)
-			return
+			return append(rest, text[:min(len(text), mostLine-len(rest))]...)
 		}
 		s.line(append(rest, text[:min(at, mostLine-len(rest))]...))
-		s.lines[c.stream] = rest[:0]
-		text = text[at+1:]
+		rest, text = rest[:0], text[at+1:]
 	}
 }
 
@@ -155,13 +165,15 @@ var (
 )
 
 func (s *spotter) byBuiltIn(line string) {
-	if logged.MatchString(line) {
+	if strings.Contains(line, "'epoch'") && logged.MatchString(line) {
 		s.byLog(line)
 		return
 	}
-	if found := tqdm.FindStringSubmatch(line); found != nil {
-		s.byBar(found[1], found[2], found[3], found[4])
-		return
+	if strings.Contains(line, "%|") {
+		if found := tqdm.FindStringSubmatch(line); found != nil {
+			s.byBar(found[1], found[2], found[3], found[4])
+			return
+		}
 	}
 	if found := keras.FindStringSubmatch(line); found != nil {
 		s.follow("step", found[1], found[2], metric.FindString(found[3]))

@@ -57,8 +57,20 @@ var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\
 func shown(line string) string {
 	line = strings.TrimRight(line, "\r")
 	line = line[strings.LastIndexByte(line, '\r')+1:]
+	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
+		line = readable(line)
+	}
+	const most = 1000
+	if len(line) > most {
+		line = strings.ToValidUTF8(line[:most], "") + "…"
+	}
+	return strings.TrimRight(line, " ")
+}
+
+// readable is a line without what is not to be read.
+func readable(line string) string {
 	line = escapes.ReplaceAllString(line, "")
-	line = strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return ' '
@@ -67,9 +79,4 @@ func shown(line string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(line, "\uFFFD"))
-	const most = 1000
-	if len(line) > most {
-		line = strings.ToValidUTF8(line[:most], "") + "…"
-	}
-	return strings.TrimRight(line, " ")
 }

@@ -27,7 +27,10 @@ func spotted(own *regexp.Regexp, output string) (told []string) {
 		told = append(told, text)
 	})
 	for i := range len(output) {
-		s.chunks <- chunk{0, []byte(output[i : i+1])} // torn as much as can be
+		s.tap(0)([]byte(output[i : i+1]))
+		if i < 1000 {
+			s.look() // torn as much as can be
+		}
 	}
 	s.end()
 	return told
