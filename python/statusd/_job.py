@@ -55,7 +55,8 @@ class Job:
     token       or STATUSD_TOKEN, or the content of the file STATUSD_TOKEN_FILE, read for each request.
     owner       whose job it is; or STATUSD_OWNER.
     metadata    short texts: a link to the logs, a commit.
-    interval    seconds between reports. The service shows a job as late after twice that.
+    interval    seconds between reports. The job promises one in twice that, so that one lost makes nobody late: it is
+                late after four times, and stale after ten.
     flush       seconds that the end of the job may wait to be told.
     raise_on_cancel  raise :class:`Cancelled` from the next ``progress()`` or ``beat()`` once somebody asks the job to
                 stop. Otherwise look at ``cancelled``; ``cancel_reason`` says why.
@@ -371,7 +372,7 @@ class Job:
 
     def _exchange(self, report: Dict[str, Any], timeout: float) -> Optional[float]:
         metadata = self._metadata
-        report = {**report, "attempt": self.attempt, "report_every": math.ceil(self._interval), **self._state()}
+        report = {**report, "attempt": self.attempt, "report_every": math.ceil(2 * self._interval), **self._state()}
         if metadata is not self._known_metadata:
             report["metadata"] = metadata
         assert self._client is not None

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -245,7 +244,6 @@ class Guarded(unittest.TestCase):
             pass
         self.assertEqual(service.ask("GET", "/status/guarded", token="statusd_k_test")["status"], "success")
 
-    @unittest.skipUnless(shutil.which("openssl"), "openssl makes the certificate")
     def test_a_service_that_speaks_tls(self) -> None:
         service = Service()
         self.addCleanup(service.kill)
