@@ -69,10 +69,10 @@ func (s *spotter) silence() { s.silent.Store(true) }
 
 // end looks at all that came. What comes after it is not looked at.
 func (s *spotter) end() {
-	s.look()
 	s.mu.Lock()
 	s.over = true
 	s.mu.Unlock()
+	s.look()
 	s.looking.Lock()
 	defer s.looking.Unlock()
 	for _, line := range s.lines {
@@ -89,7 +89,9 @@ func (s *spotter) look() {
 	s.came, s.next = [2][]byte{}, nil
 	s.mu.Unlock()
 	for stream, text := range came {
-		s.lines[stream] = s.split(s.lines[stream], text)
+		if len(text) > 0 {
+			s.lines[stream] = s.split(s.lines[stream], text)
+		}
 	}
 }
 
