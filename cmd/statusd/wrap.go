@@ -18,7 +18,7 @@ import (
 
 // wrapped is what statusd run takes.
 type wrapped struct {
-	asking
+	*asking
 	id       string
 	tracking client.Tracking
 	pattern  *regexp.Regexp
@@ -35,7 +35,7 @@ const (
 )
 
 func (c clientCall) wrapped() *wrapped {
-	w := &wrapped{asking: *c.asking("run"), tracking: client.Tracking{Metadata: map[string]string{}}}
+	w := &wrapped{asking: c.asking("run"), tracking: client.Tracking{Metadata: map[string]string{}}}
 	set := w.set
 	set.StringVar(&w.id, "id", "", "`request_id` of the job; STATUSD_REQUEST_ID, or else the scheduler's: AWS_BATCH_JOB_ID, SLURM_JOB_ID, TRAINING_JOB_NAME (SageMaker), RAY_JOB_SUBMISSION_ID")
 	set.Int64Var(&w.tracking.Attempt, "attempt", 0, "`number` of this try, which grows with each; STATUSD_ATTEMPT, or else AWS_BATCH_JOB_ATTEMPT, SLURM_RESTART_COUNT plus 1, or the time in epoch seconds")

@@ -137,9 +137,11 @@ func TestACommandThatRunsKnowsNothingOfIt(t *testing.T) {
 	// Other descriptors, the environment, the folder.
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
-	command, stdout, _ = wrapping(t, s.url, "--id", "c", "--server", s.url, "--", "sh", "-c", `echo hello >&3; pwd; echo $STATUSD_REQUEST_ID $STATUSD_SERVER`)
+	command, stdout, _ = wrapping(t, "http://"+unused(t), "--id", "c", "--server", s.url, "--", "sh", "-c",
+		`echo hello >&3; pwd; echo $STATUSD_REQUEST_ID $STATUSD_SERVER`)
 	command.ExtraFiles, command.Dir = []*os.File{write}, "/"
 	require.NoError(t, command.Run())
+	require.Equal(t, "success", s.tracked("c").Status, "the server is the one that is named")
 	write.Close()
 	text, err = io.ReadAll(read)
 	require.NoError(t, err)
