@@ -154,6 +154,19 @@ func (x *exchange) permit() store.Permit {
 	return func(r *model.Record) bool { return r != nil && x.caller.Bound.Has(r) }
 }
 
+// written is the job that a request without a query writes to, and what has the
+// record that is found decide whether it may.
+func (x *exchange) written(r *http.Request) (id string, permit store.Permit, err error) {
+	if id, err = requestID(x, r); err != nil {
+		return "", nil, err
+	}
+	if _, err := query(r); err != nil {
+		return "", nil, err
+	}
+	permit, err = x.writes(id)
+	return id, permit, err
+}
+
 // writes tells whether the caller may write to a job of that id, and returns
 // what decides it for the record that is found. An owner's own job may be made.
 func (x *exchange) writes(id string) (store.Permit, error) {

@@ -11,27 +11,22 @@ import (
 // cancel notes that somebody wants a job to be stopped. Its worker learns of it
 // from the answer to its next report.
 func (s *server) cancel(x *exchange, r *http.Request) error {
-	id, err := requestID(x, r)
+	id, permit, err := x.written(r)
 	if err != nil {
 		return err
 	}
-	if _, err := query(r); err != nil {
+	if err := unconditional(r.Header, "is not supported with cancel: name the attempt"); err != nil {
 		return err
-	}
-	permit, err := x.writes(id)
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{"If-Match", "If-None-Match"} {
-		if len(r.Header[name]) > 0 {
-			return badHeader(name, errors.New("is not supported with cancel: name the attempt"))
-		}
 	}
 	update, warnings, err := readCancel(x, r)
 	if err != nil {
 		return err
 	}
-	return s.apply(x, r, id, update, store.When{Any: true, Permit: permit}, warnings)
+	err = s.apply(x, r, id, update, store.When{Any: true, Permit: permit}, warnings)
+	if errors.Is(err, versionMismatch) {
+		return store.ErrNotFound // any record would have done
+	}
+	return err
 }
 
 // readCancel reads why, and which attempt; neither has to be said.

@@ -1,26 +1,14 @@
 package api
 
-import (
-	"errors"
-	"net/http"
-)
+import "net/http"
 
 // delete forgets a job.
 func (s *server) delete(x *exchange, r *http.Request) error {
-	id, err := requestID(x, r)
+	id, permit, err := x.written(r)
 	if err != nil {
 		return err
 	}
-	if _, err := query(r); err != nil {
-		return err
-	}
-	for _, name := range []string{"If-Match", "If-None-Match"} {
-		if len(r.Header[name]) > 0 {
-			return badHeader(name, errors.New("is not supported with DELETE"))
-		}
-	}
-	permit, err := x.writes(id)
-	if err != nil {
+	if err := unconditional(r.Header, "is not supported with DELETE"); err != nil {
 		return err
 	}
 	ctx, cancel := s.writing(r)

@@ -14,14 +14,7 @@ import (
 
 // post merges an update into a record.
 func (s *server) post(x *exchange, r *http.Request) error {
-	id, err := requestID(x, r)
-	if err != nil {
-		return err
-	}
-	if _, err := query(r); err != nil {
-		return err
-	}
-	permit, err := x.writes(id)
+	id, permit, err := x.written(r)
 	if err != nil {
 		return err
 	}
@@ -49,8 +42,6 @@ func (s *server) apply(x *exchange, r *http.Request, id string, update model.Upd
 	result, err := s.config.Store.Apply(ctx, id, update, when)
 	var mismatch *store.MismatchError
 	switch {
-	case errors.As(err, &mismatch) && update.Cancel != nil && mismatch.Current == nil:
-		return store.ErrNotFound
 	case errors.As(err, &mismatch):
 		return &fault{kind: versionMismatch, current: mismatch.Current}
 	case err != nil:
@@ -90,6 +81,16 @@ func (s *server) apply(x *exchange, r *http.Request, id string, update model.Upd
 // that what was begun is known to have ended.
 func (s *server) writing(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(r.Context()), s.config.RequestTimeout)
+}
+
+// unconditional refuses preconditions, which what is asked does not heed.
+func unconditional(h http.Header, reason string) error {
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		if len(h[name]) > 0 {
+			return badHeader(name, errors.New(reason))
+		}
+	}
+	return nil
 }
 
 // precondition reads If-Match and If-None-Match.

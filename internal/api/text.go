@@ -52,27 +52,16 @@ func lineOf(r model.Record, liveness model.Liveness, now time.Time) string {
 	return human.Harmless(strings.Join(parts, "  "))
 }
 
-// progressText is like "30% (3/10 epochs)".
+// progressText is empty if there is none.
 func progressText(r model.Record) string {
 	p := r.Progress
 	if p == nil {
 		return ""
 	}
-	count := human.Number(p.Current)
-	if p.Total != nil {
-		count += "/" + human.Number(*p.Total)
+	if percent, ok := r.Percent(); ok {
+		return human.Progress(p.Current, p.Total, p.Unit, &percent)
 	}
-	if p.Unit != "" && p.Unit != "%" {
-		count += " " + p.Unit
-	}
-	percent, ok := r.Percent()
-	switch {
-	case !ok:
-		return count
-	case p.Unit == "%":
-		return human.Number(percent) + "%"
-	}
-	return fmt.Sprintf("%s%% (%s)", human.Number(percent), count)
+	return human.Progress(p.Current, p.Total, p.Unit, nil)
 }
 
 // errorText is like "OOM (exit code 137): out of memory".
