@@ -38,26 +38,16 @@ func attemptOf(attempt int64) string {
 	return ""
 }
 
-// progressOf is like "30% (3/10 epochs)".
+// progressOf is empty if there is none.
 func progressOf(r client.Record) string {
 	p := r.Progress
-	if p == nil {
-		return ""
-	}
-	count := human.Number(p.Current)
-	if p.Total != 0 {
-		count += "/" + human.Number(p.Total)
-	}
 	switch {
-	case p.Percent != nil && p.Unit == "%":
-		return human.Number(*p.Percent) + "%"
-	case p.Unit != "":
-		count += " " + p.Unit
+	case p == nil:
+		return ""
+	case p.Total == 0:
+		return human.Progress(p.Current, nil, p.Unit, p.Percent)
 	}
-	if p.Percent == nil {
-		return count
-	}
-	return fmt.Sprintf("%s%% (%s)", human.Number(*p.Percent), count)
+	return human.Progress(p.Current, &p.Total, p.Unit, p.Percent)
 }
 
 // barOf is progressOf behind a bar of that many characters, if there can be one.

@@ -2,6 +2,7 @@
 package human
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +10,25 @@ import (
 
 // Number writes a number without an exponent, and no longer than it has to be.
 func Number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+// Progress writes how far something is, like 30% (3/10 epochs), 3/10, 42% or
+// 3 epochs. The total and the percentage are nil if they are not known.
+func Progress(current float64, total *float64, unit string, percent *float64) string {
+	count := Number(current)
+	if total != nil {
+		count += "/" + Number(*total)
+	}
+	switch {
+	case unit == "%" && percent != nil:
+		return Number(*percent) + "%"
+	case unit != "" && unit != "%":
+		count += " " + unit
+	}
+	if percent == nil {
+		return count
+	}
+	return fmt.Sprintf("%s%% (%s)", Number(*percent), count)
+}
 
 // Span writes a time span as people say it: 4s, 12m, 3h, 5d.
 func Span(d time.Duration) string {

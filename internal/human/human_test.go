@@ -22,3 +22,14 @@ func TestSpansAreSaidAsPeopleDo(t *testing.T) {
 		require.Equal(t, want, Span(d))
 	}
 }
+
+func TestProgressIsWrittenAsFarAsItIsKnown(t *testing.T) {
+	t.Parallel()
+	ten, hundred, percent := 10.0, 100.0, 30.0
+	require.Equal(t, "30% (3/10 epochs)", Progress(3, &ten, "epochs", &percent))
+	require.Equal(t, "30% (3/10)", Progress(3, &ten, "", &percent))
+	require.Equal(t, "30%", Progress(30, &hundred, "%", &percent))
+	require.Equal(t, "42", Progress(42, nil, "%", nil))
+	require.Equal(t, "3 epochs", Progress(3, nil, "epochs", nil))
+	require.Equal(t, "100% (3 epochs)", Progress(3, nil, "epochs", &hundred), "of a success")
+}
