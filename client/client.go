@@ -40,10 +40,10 @@ const (
 
 // Config says which service, and as whom.
 type Config struct {
-	Server    string // its URL; DefaultServer if empty
-	Token     string // to show; none if empty
-	TokenFile string // file with the token, read for each request, as it may be exchanged; unless Token is given
-	HTTP      *http.Client
+	Server    string       // its URL; DefaultServer if empty
+	Token     string       // to show; none if empty
+	TokenFile string       // file with the token, read for each request, as it may be exchanged; unless Token is given
+	HTTP      *http.Client // to send by; redirects are not followed
 	// Retrying, if given, is told of each failure after which a request is sent
 	// again, and of nil once one is answered. It must return soon.
 	Retrying func(error)

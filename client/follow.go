@@ -35,10 +35,10 @@ func (c *Client) Follow(ctx context.Context, id string) iter.Seq2[*Record, error
 	return func(yield func(*Record, error) bool) {
 		f := follower{client: c, id: id, yield: yield}
 		pause := pauses()
-		cuts := 0 // streams in a row that brought nothing
+		cuts := 0 // streams in a row of which nothing was heard
 		var pollUntil time.Time
 		for !f.over {
-			told := f.told
+			f.heard = false
 			way := f.stream
 			if time.Now().Before(pollUntil) {
 				way = f.poll
@@ -54,7 +54,7 @@ func (c *Client) Follow(ctx context.Context, id string) iter.Seq2[*Record, error
 				pollUntil = time.Now().Add(pollFor)
 				continue
 			case errors.Is(err, errCut):
-				if cuts++; f.told != told {
+				if cuts++; f.heard {
 					cuts = 0
 				} else if cuts >= 2 {
 					pollUntil, cuts = time.Now().Add(pollFor), 0
@@ -63,7 +63,7 @@ func (c *Client) Follow(ctx context.Context, id string) iter.Seq2[*Record, error
 				f.yield(nil, err)
 				return
 			}
-			if err == nil || f.told != told {
+			if err == nil || f.heard {
 				pause.Reset()
 			}
 			if err != nil {
@@ -100,7 +100,7 @@ type follower struct {
 	yield  func(*Record, error) bool
 	known  *Record // as last told; nil for none
 	etag   string  // of known, if it came by asking
-	told   int     // records
+	heard  bool    // something of the stream
 	over   bool    // nobody wants to know more
 }
 
@@ -110,7 +110,6 @@ func (f *follower) tell(r *Record, etag string) {
 		return
 	}
 	f.known = r
-	f.told++
 	f.over = !f.yield(r, nil) || r != nil && r.Terminal
 }
 
@@ -132,7 +131,10 @@ func (f *follower) stream(ctx context.Context) error {
 	if kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); kind != "text/event-stream" {
 		return fmt.Errorf("%w: it is none", errCut)
 	}
-	for event, err := range sse.Read(listened{answer.Body, watchdog}, &sse.ReadConfig{MaxEventSize: mostEvent}) {
+	for event, err := range sse.Read(listened{answer.Body, func() {
+		f.heard = true
+		watchdog.Reset(silence)
+	}}, &sse.ReadConfig{MaxEventSize: mostEvent}) {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errCut, err)
 		}
@@ -153,16 +155,16 @@ func (f *follower) stream(ctx context.Context) error {
 	return errCut
 }
 
-// listened is a stream's body that has a watchdog know when something comes.
+// listened is a stream's body that has somebody know when something comes.
 type listened struct {
 	io.Reader
-	watchdog *time.Timer
+	came func()
 }
 
 func (l listened) Read(p []byte) (int, error) {
 	n, err := l.Reader.Read(p)
 	if n > 0 {
-		l.watchdog.Reset(silence)
+		l.came()
 	}
 	return n, err
 }

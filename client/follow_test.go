@@ -113,7 +113,7 @@ func TestFollowingGoesOnWhenTheServiceIsBack(t *testing.T) {
 	require.Equal(t, "started one", next(t, told))
 	s.behind(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) })
 	s.cut()
-	time.Sleep(500 * time.Millisecond)
+	require.Eventually(t, func() bool { return s.times("GET /status/a/events") > 2 }, 20*time.Second, time.Millisecond)
 	s.behind(nil)
 	report(t, c, client.Fail, "two")
 	require.Equal(t, "fail two", next(t, told))

@@ -15,6 +15,7 @@ import (
 const (
 	usualEvery = 15 * time.Second // between reports, if nobody says
 	promised   = 2                // times as long as that the job promises at most, so that one lost report makes nobody late
+	mostEvery  = time.Minute      // between reports, whatever the record asks for: their answers may ask the job to stop
 	mostUnit   = 32               // bytes
 	mostNumber = 1 << 53
 )
@@ -24,8 +25,9 @@ type Tracking struct {
 	Attempt  int64 // the number of this try; the time in epoch seconds if 0
 	Owner    string
 	Metadata map[string]string
-	// Every is the time between reports. If 0, it is what the job's record asks
-	// for, or else 15 seconds. The job promises a report in twice that.
+	// Every is the time between reports, of which the job promises one in twice
+	// that. If 0, the promise is that which the job's record has, or else 30
+	// seconds, and reports come twice as often, but each minute at least.
 	Every time.Duration
 	// Trouble, if given, is told of the first of several failures to report, and
 	// of nil once reports arrive again. It must return soon.
@@ -51,6 +53,7 @@ type Job struct {
 	troubled bool  // as Trouble was told
 	final    error // after which there is nothing more to report
 	every    time.Duration
+	promise  int    // seconds; 0 to leave it at that of the record
 	reason   string // for which it should stop
 }
 
@@ -65,7 +68,7 @@ func (c *Client) Track(id string, t Tracking) *Job {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	j := &Job{
-		client: c, id: id, tracking: t, stop: cancel, every: t.Every,
+		client: c, id: id, tracking: t, stop: cancel, every: t.Every, promise: promise(t.Every),
 		stopped: make(chan struct{}), first: make(chan struct{}, 1), asked: make(chan struct{}),
 	}
 	go j.report(ctx)
@@ -156,7 +159,7 @@ func (j *Job) End(ctx context.Context, u Update) error {
 func (j *Job) started() Update {
 	return Update{
 		Status: Started, Attempt: j.tracking.Attempt, Owner: j.tracking.Owner, Metadata: j.tracking.Metadata,
-		ReportEvery: promise(j.every),
+		ReportEvery: j.promise,
 	}
 }
 
@@ -210,7 +213,7 @@ func (j *Job) next() Update {
 	}
 	return Update{
 		Status: InProgress, Attempt: j.tracking.Attempt, Progress: j.progress, Message: j.message,
-		Owner: j.tracking.Owner, ReportEvery: promise(j.every),
+		Owner: j.tracking.Owner, ReportEvery: j.promise,
 	}
 }
 
@@ -256,11 +259,12 @@ func (j *Job) settle(status Status, a Answer, err error) (wait time.Duration, mo
 	if err != nil || over {
 		return 0, err != nil && j.final == nil
 	}
-	if j.every == 0 {
-		j.every = usualEvery
-		if a.ReportEvery > 0 {
-			j.every = time.Duration(a.ReportEvery) * time.Second / promised
-		}
+	switch {
+	case j.every > 0:
+	case a.ReportEvery > 0:
+		j.every = min(time.Duration(a.ReportEvery)*time.Second/promised, mostEvery)
+	default:
+		j.every, j.promise = usualEvery, promise(usualEvery)
 	}
 	j.begun = true
 	if status == InProgress {
