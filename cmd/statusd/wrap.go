@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,7 +100,12 @@ func wrapCommand(_ context.Context, c clientCall) error {
 		}
 	}
 	w.id = cmp.Or(w.id, client.RequestID(w.getenv))
-	w.tracking.Attempt = cmp.Or(w.tracking.Attempt, client.Attempt(w.getenv, time.Now()))
+	if w.tracking.Attempt == 0 {
+		w.tracking.Attempt = client.Attempt(w.getenv, time.Now())
+		if given := w.getenv("STATUSD_ATTEMPT"); given != "" && given != strconv.FormatInt(w.tracking.Attempt, 10) {
+			say(fmt.Sprintf("STATUSD_ATTEMPT is no number from 1 to 2^53, so this is attempt %d", w.tracking.Attempt))
+		}
+	}
 	w.tracking.Owner = cmp.Or(w.tracking.Owner, w.getenv("STATUSD_OWNER"))
 	options := wrap.Options{
 		Command: command, Env: append(os.Environ(), fmt.Sprintf("STATUSD_ATTEMPT=%d", w.tracking.Attempt)),

@@ -183,6 +183,22 @@ func TestOutputThatNobodyReadsEndsTheCommandAsItWould(t *testing.T) {
 	require.Equal(t, 128+int(syscall.SIGPIPE), code(command.Wait()))
 }
 
+func TestAnEndIsReportedThoughNobodyReadsTheOutput(t *testing.T) {
+	t.Parallel()
+	s := start(t, environment(t))
+	const size = 500_000 // more than our reader's pipe holds, and less than the command's
+	command, _, _ := wrapping(t, s.url, "--id", "job", "--", "head", "-c", strconv.Itoa(size), "/dev/zero")
+	command.Stdout = nil
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	s.until("job", func(r tracked) bool { return r.Status == "success" })
+	all, err := io.ReadAll(out)
+	require.NoError(t, err)
+	require.Len(t, all, size)
+	require.NoError(t, command.Wait())
+}
+
 func TestWhatIsLeftInTheBackgroundHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	s := start(t, environment(t))
@@ -317,7 +333,7 @@ func TestWhatIsWrongWithTheRestKeepsNothingFromRunning(t *testing.T) {
 		"STATUSD_SERVER=localhost:1":        "not tracked: server localhost:1 is no URL",
 		"STATUSD_REQUEST_ID=not an id":      "request_id",
 		"STATUSD_TOKEN_FILE=/nonexistent/t": "no such file",
-		"STATUSD_ATTEMPT=first":             "",
+		"STATUSD_ATTEMPT=first":             "STATUSD_ATTEMPT is no number",
 		"STATUSD_ANYTHING=x":                "",
 		"TMPDIR=/nonexistent":               "no file for progress",
 	} {
@@ -415,11 +431,14 @@ func (tr *training) reaches(epoch string) {
 // back, on the same address, and then be away when the training ends.
 func TestATrainingOutlivesTheService(t *testing.T) {
 	onEveryTraining(t, func(t *testing.T, environ []string, begin func(string) *training) {
-		address := unused(t)
+		away, tried := deaf(t)
+		address := away.Addr().String()
 		environ = append(environ, "STATUSD_ADDR="+address)
 		tr := begin("http://" + address)
 		tr.reaches("1/4")
-		time.Sleep(500 * time.Millisecond) // for reports that nobody takes
+		<-tried
+		<-tried
+		require.NoError(t, away.Close())
 
 		s := launch(t, environ)
 		r := s.until("job", func(r tracked) bool { return r.Progress.Current == 1 })
@@ -442,6 +461,26 @@ func TestATrainingOutlivesTheService(t *testing.T) {
 		require.Equal(t, "success", r.Status)
 		require.InDelta(t, 4, r.Progress.Current, 0, "%+v %s", r, tr.stderr)
 	})
+}
+
+// deaf takes connections, of which it tells, and ends them.
+func deaf(t *testing.T) (listener net.Listener, tried <-chan struct{}) {
+	t.Helper()
+	listener, err := net.Listen("tcp", unused(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	came := make(chan struct{}, 1000)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+			came <- struct{}{}
+		}
+	}()
+	return listener, came
 }
 
 // TestASlowServiceSlowsNoTraining has each answer take two seconds.

@@ -35,7 +35,7 @@ func TestWithoutVariablesTheDefaultsHold(t *testing.T) {
 func TestVariablesAreRead(t *testing.T) {
 	t.Parallel()
 	c, err := load("ADDR=:80", "AUTH=none", "STORE=dynamodb", "DYNAMODB_ENDPOINT=http://127.0.0.1:8000", "STATUS_SHARDS=4",
-		"RETENTION=0", "ALLOWED_HOSTS=a.example.com, *.b.example.com", "TEST_ANYTHING=", "LOG_LEVEL=warn")
+		"RETENTION=0", "ALLOWED_HOSTS=a.example.com, *.b.example.com", "SERVER=http://a.example.com", "TOKEN=x", "ATTEMPT=1", "TEST_ANYTHING=", "LOG_LEVEL=warn")
 	require.NoError(t, err)
 	require.Equal(t, ":80", c.Addr)
 	require.Equal(t, 4, c.StatusShards)

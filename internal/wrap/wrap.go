@@ -51,14 +51,13 @@ type Options struct {
 	CancelGrace, SignalGrace time.Duration
 	Flush                    time.Duration // for the report of the end, at most
 	Say                      func(string)  // complaints; may block
-	Root                     string        // that has /proc and /sys; "/" but for tests
 }
 
 // Run runs the command and returns its exit code, 128 more than the signal's
 // number if a signal ended it.
 func Run(o Options) int {
 	r := &runner{
-		Options: o, memory: ownMemory(cmp.Or(o.Root, "/")), ended: make(chan struct{}), complaints: make(chan string, 16),
+		Options: o, memory: ownMemory("/"), ended: make(chan struct{}), complaints: make(chan string, 16),
 	}
 	said := make(chan struct{})
 	go func() {
@@ -150,15 +149,28 @@ func (r *runner) run() int {
 	if r.stopped.Load() {
 		r.kill() // what it has left behind
 	}
-	for _, s := range r.streams {
-		s.drain()
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		for _, s := range r.streams {
+			s.drain()
+		}
+	}()
+	select {
+	case <-drained:
+	case <-time.After(unread): // the job is over all the same
 	}
 	spots.end()
 	<-noted
 	state := waitStatus(r.command)
 	r.end(r.outcome(state, r.memory.kills()-killed))
+	<-drained
 	return exitCode(state)
 }
+
+// unread is how long the report of the end waits for somebody to read the last
+// of the output, whose progress and errors it tells.
+const unread = 3 * time.Second
 
 func waitStatus(ended *exec.Cmd) syscall.WaitStatus {
 	state, _ := ended.ProcessState.Sys().(syscall.WaitStatus)
