@@ -43,19 +43,19 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 var commands = []command{
-	{"serve", "serve the API (also without any command)", serve, false, nil},
-	{"run", "run a command, and report how it does", nil, false, wrapCommand},
-	{"table create", "create the table with its indexes, or what of it is missing", tableCreate, false, nil},
-	{"table migrate", "carry records of the older layout into the present one", tableMigrate, false, nil},
-	{"table describe", "show what the store has under the table's name", tableDescribe, false, nil},
-	{"token new", "make a random token, and the line of STATUSD_TOKENS that has it accepted", tokenNew, true, nil},
-	{"token issue", "sign a token for one job, prefix or owner, by STATUSD_SIGNING_KEYS", tokenIssue, true, nil},
-	{"token key", "make a key, a line of STATUSD_SIGNING_KEYS", tokenKey, false, nil},
-	{"get", "tell of a job", nil, false, getJob},
-	{"watch", "follow a job until it is over, and exit by its outcome", nil, false, watchJob},
-	{"list", "tell of many jobs, the newest first", nil, false, listJobs},
-	{"cancel", "ask a running job to stop", nil, false, cancelJob},
-	{"healthcheck", "ask a running service on this machine whether it is up", healthcheck, false, nil},
+	{words: "serve", meaning: "serve the API (also without any command)", run: serve},
+	{words: "run", meaning: "run a command, and report how it does", ask: wrapCommand},
+	{words: "table create", meaning: "create the table with its indexes, or what of it is missing", run: tableCreate},
+	{words: "table migrate", meaning: "carry records of the older layout into the present one", run: tableMigrate},
+	{words: "table describe", meaning: "show what the store has under the table's name", run: tableDescribe},
+	{words: "token new", meaning: "make a random token, and the line of STATUSD_TOKENS that has it accepted", run: tokenNew, takes: true},
+	{words: "token issue", meaning: "sign a token for one job, prefix or owner, by STATUSD_SIGNING_KEYS", run: tokenIssue, takes: true},
+	{words: "token key", meaning: "make a key, a line of STATUSD_SIGNING_KEYS", run: tokenKey},
+	{words: "get", meaning: "tell of a job", ask: getJob},
+	{words: "watch", meaning: "follow a job until it is over, and exit by its outcome", ask: watchJob},
+	{words: "list", meaning: "tell of many jobs, the newest first", ask: listJobs},
+	{words: "cancel", meaning: "ask a running job to stop", ask: cancelJob},
+	{words: "healthcheck", meaning: "ask a running service on this machine whether it is up", run: healthcheck},
 }
 
 // usageError is a command that was called in a way that it can't be.
